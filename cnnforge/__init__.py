@@ -1,0 +1,53 @@
+"""CNNForge: train, tune and ship image classifiers; architectures and data sources are plugins.
+
+These names are the public interface for plugin authors. None of them imports Keras, TensorFlow or NumPy; what does
+(:func:`head`) imports it when called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from cnnforge.hookspecs import hookimpl
+from cnnforge.labelled_images import LabelledImages, LeftOut
+from cnnforge.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
+from cnnforge.tune import Tune
+
+if TYPE_CHECKING:
+    import keras
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "API_VERSION",
+    "ArchitectureSpec",
+    "DataSourceSpec",
+    "ExecutorSpec",
+    "Field",
+    "LabelledImages",
+    "LeftOut",
+    "Options",
+    "RecipeSpec",
+    "Tune",
+    "head",
+    "hookimpl",
+]
+
+
+def head(x: keras.KerasTensor, num_classes: int, *, name: str = "probabilities") -> keras.KerasTensor:
+    """Return the last layer of a classifier applied to ``x``: the probabilities.
+
+    One sigmoid unit for two classes (the probability of the second), a softmax unit for each class otherwise, always
+    in float32, since bfloat16 cannot tell a probability of 0.999 from 1.
+
+    Args:
+        x: Features, shape (batch, features).
+        num_classes: At least 2.
+        name: Name of the layer.
+    """
+    import keras
+
+    units, activation = (1, "sigmoid") if num_classes == 2 else (num_classes, "softmax")
+    return keras.layers.Dense(units, activation=activation, dtype="float32", name=name)(x)

@@ -1,0 +1,50 @@
+"""The hooks: this file is the index of the plugin interface.
+
+A plugin implements any of them with ``@cnnforge.hookimpl`` in the module that its entry point (group ``cnnforge``)
+names. All hooks collect: every plugin may answer. An implementation may take fewer arguments than the hook has, so
+a hook that gains one later breaks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from cnnforge.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec
+
+if TYPE_CHECKING:
+    import keras
+
+    from cnnforge.run_dir import Run
+
+PROJECT = "cnnforge"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def cnnforge_architectures() -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
+    """Return the architectures this plugin brings."""
+
+
+@hookspec
+def cnnforge_data_sources() -> Iterable[DataSourceSpec]:  # type: ignore[empty-body]
+    """Return the data sources this plugin brings."""
+
+
+@hookspec
+def cnnforge_recipes() -> Iterable[RecipeSpec]:  # type: ignore[empty-body]
+    """Return the recipes this plugin brings."""
+
+
+@hookspec
+def cnnforge_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
+    """Return the executors this plugin brings."""
+
+
+@hookspec
+def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type: ignore[empty-body]
+    """Return Keras callbacks for one run; asked when training starts, Keras already imported."""

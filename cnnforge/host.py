@@ -1,0 +1,156 @@
+"""The plugin host: finds plugins and isolates broken ones.
+
+pluggy alone isolates nothing: one failing import ends the program, two entry points of one name hide each other and
+a misspelled hook is ignored. So the loading loop is ours; see ``docs/reference/hooks.md``.
+
+Switches, each a comma-separated list of plugin ids, distributions or entry points:
+
+- ``CNNFORGE_DISABLE_PLUGINS``: not imported at all.
+- ``CNNFORGE_LOAD_PLUGINS``: only these are imported, besides the built-in ones; empty means the built-in ones alone.
+- ``CNNFORGE_STRICT_PLUGINS=1``: the first broken plugin raises.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+
+from cnnforge import hookspecs
+from cnnforge.errors import PluginError
+
+ENTRY_POINT_GROUP = "cnnforge"
+BUILT_IN_DISTRIBUTION = "cnnforge"
+
+
+@dataclass(slots=True)
+class PluginInfo:
+    """What the host knows of one plugin.
+
+    ``id`` is ``distribution:entry_point``, unique in an environment. ``error`` is one line, None for a sound
+    plugin; ``traceback`` is the whole of it.
+    """
+
+    id: str
+    distribution: str
+    version: str
+    load_seconds: float = 0.0
+    error: str | None = None
+    traceback: str | None = None
+    is_disabled: bool = False
+
+    def is_named(self, switches: Iterable[str]) -> bool:
+        """Return whether a switch names this plugin by id, distribution or entry point."""
+        return bool({self.id, self.distribution, self.id.partition(":")[2]} & set(switches))
+
+
+class PluginHost:
+    """The plugins of this process. A new host is empty; :meth:`discover` fills one from the environment."""
+
+    def __init__(self, *, is_strict: bool = False) -> None:
+        self.plugins: dict[str, PluginInfo] = {}
+        self._is_strict = is_strict
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+
+    @classmethod
+    def discover(cls, environ: Mapping[str, str] = os.environ) -> PluginHost:
+        """Return a host with every installed plugin that the switches admit."""
+        host = cls(is_strict=environ.get("CNNFORGE_STRICT_PLUGINS", "") not in ("", "0"))
+        disabled = _switch(environ, "CNNFORGE_DISABLE_PLUGINS") or []
+        allowed = _switch(environ, "CNNFORGE_LOAD_PLUGINS")
+        for entry_point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=_discovery_order):
+            info = _describe(entry_point)
+            is_built_in = info.distribution == BUILT_IN_DISTRIBUTION
+            info.is_disabled = info.is_named(disabled) or (
+                allowed is not None and not is_built_in and not info.is_named(allowed)
+            )
+            host._load(info, entry_point)
+        return host
+
+    def register(self, plugin: object, plugin_id: str, version: str = "0") -> PluginInfo:
+        """Add a plugin object by hand, as tests do; a broken one raises.
+
+        Raises:
+            PluginError: The plugin does not fit the hooks.
+        """
+        info = PluginInfo(plugin_id, plugin_id.partition(":")[0], version)
+        self.plugins[plugin_id] = info
+        self._register(plugin, plugin_id)
+        return info
+
+    def collect(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+        """Yield ``(plugin id, item)`` for everything that the plugins return from a hook.
+
+        A plugin that raises, or returns something that is no iterable, is marked broken and the others go on.
+        """
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            plugin_id = implementation.plugin_name
+            accepted = {name: arguments[name] for name in implementation.argnames}
+            try:
+                items = list(implementation.function(**accepted))
+            except (Exception, SystemExit) as error:
+                self.mark_broken(plugin_id, f"hook {hook} failed: {type(error).__name__}: {error}", error)
+                continue
+            yield from ((plugin_id, item) for item in items)
+
+    def mark_broken(self, plugin_id: str, message: str, cause: BaseException | None = None) -> None:
+        """Record why a plugin cannot be used, in one line and with its traceback.
+
+        Raises:
+            PluginError: The host is strict.
+        """
+        info = self.plugins[plugin_id]
+        info.error = info.error or " ".join(message.split())
+        if cause is not None:
+            info.traceback = "".join(traceback.format_exception(cause))
+        if self._is_strict:
+            raise PluginError(f"plugin {plugin_id}: {info.error}") from cause
+
+    def broken(self) -> list[PluginInfo]:
+        """Return the plugins that cannot be used, or only in part."""
+        return [info for info in self.plugins.values() if info.error]
+
+    def _load(self, info: PluginInfo, entry_point: EntryPoint) -> None:
+        self.plugins[info.id] = info
+        if info.is_disabled:
+            return
+        start = time.perf_counter()
+        try:
+            self._register(entry_point.load(), info.id)
+        except (Exception, SystemExit) as error:
+            self.mark_broken(info.id, f"{type(error).__name__}: {error}", error)
+        finally:
+            info.load_seconds = time.perf_counter() - start
+
+    def _register(self, plugin: object, plugin_id: str) -> None:
+        self._manager.register(plugin, name=plugin_id)
+        try:
+            # A misspelled hook would otherwise never be called, and nobody would know.
+            self._manager.check_pending()
+        except pluggy.PluginValidationError:
+            self._manager.unregister(plugin)
+            raise
+
+
+def _switch(environ: Mapping[str, str], name: str) -> list[str] | None:
+    value = environ.get(name)
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _describe(entry_point: EntryPoint) -> PluginInfo:
+    distribution = entry_point.dist
+    name = distribution.name if distribution else "unknown"
+    return PluginInfo(f"{name}:{entry_point.name}", name, distribution.version if distribution else "0")
+
+
+def _discovery_order(entry_point: EntryPoint) -> tuple[bool, str]:
+    """Built-in plugins first, then by id, so that the order never depends on the file system."""
+    info = _describe(entry_point)
+    return (info.distribution != BUILT_IN_DISTRIBUTION, info.id)

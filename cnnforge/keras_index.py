@@ -1,0 +1,142 @@
+"""What Keras offers, read from its source without importing it.
+
+Importing Keras takes seconds, and a misspelled optimizer should be reported before them. Keras marks every public
+class with ``@keras_export("keras.optimizers.RMSprop")``; that decorator and ``__init__`` are all this module reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.util
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnforge.errors import CnnforgeError, RecipeError, did_you_mean
+
+# Names that are CNNForge's own, with their arguments; `cnnforge.training.components` builds them.
+OWN_NAMES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "schedules": {"cosine": frozenset({"warmup_epochs", "final_fraction"})},
+    "losses": {"auto": frozenset()},
+    "metrics": {"accuracy": frozenset()},
+}
+
+# Where each kind lies in Keras's source, and the prefix of its public names.
+_FOLDERS = {
+    "optimizers": ("optimizers", "keras.optimizers."),
+    "schedules": ("optimizers/schedules", "keras.optimizers.schedules."),
+    "losses": ("losses", "keras.losses."),
+    "metrics": ("metrics", "keras.metrics."),
+    "callbacks": ("callbacks", "keras.callbacks."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KerasClass:
+    """A public class of Keras: its name and the arguments of its constructor (None: unknown)."""
+
+    name: str
+    arguments: frozenset[str] | None
+
+
+def normalise(name: str) -> str:
+    """Return a name as it is compared: ``"binary_crossentropy"`` and ``"BinaryCrossentropy"`` are one."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def check(key: str, kind: str, name: str, arguments: Mapping[str, Any]) -> None:
+    """Check a component's name and the names of its arguments.
+
+    A ``"package.module:Class"`` is only checked for its form; its arguments are checked when it is imported.
+
+    Args:
+        key: The setting, for messages.
+        kind: ``optimizers``, ``schedules``, ``losses``, ``metrics`` or ``callbacks``.
+        name: A Keras name in any spelling, a name of our own, or ``"package.module:Class"``.
+        arguments: The arguments beside the name.
+
+    Raises:
+        RecipeError: The name or an argument is unknown.
+    """
+    if ":" in name:
+        return
+    if "learning_rate" in arguments and kind == "optimizers":
+        raise RecipeError(f"{key}: expected the learning rate in training.learning_rate, received it in {key}")
+    own = OWN_NAMES.get(kind, {})
+    known = own[name] if name in own else find(key, kind, name).arguments
+    for argument in arguments:
+        if known is not None and argument not in known:
+            raise RecipeError(
+                f"{key}: {name} has no argument {argument!r}.{did_you_mean(argument, known)}"
+                f" Known: {', '.join(sorted(known - {'name', 'dtype'})) or 'none'}"
+            )
+
+
+def find(key: str, kind: str, name: str) -> KerasClass:
+    """Return the Keras class that a name means.
+
+    Raises:
+        RecipeError: Keras has none of that name.
+    """
+    classes = _classes(kind)
+    found = classes.get(normalise(name))
+    if found is None:
+        names = [*OWN_NAMES.get(kind, {}), *(c.name for c in classes.values())]
+        by_spelling = {normalise(n): n for n in names}
+        close = did_you_mean(normalise(name), by_spelling)
+        suggestion = f" Did you mean '{by_spelling[close.split(chr(39))[1]]}'?" if close else ""
+        raise RecipeError(
+            f"{key}: unknown name {name!r}.{suggestion} Available: {', '.join(sorted(names))}",
+            hint="any other class can be named as 'package.module:Class'",
+        )
+    return found
+
+
+@functools.cache
+def _classes(kind: str) -> dict[str, KerasClass]:
+    """Return Keras's public classes of one kind, by normalised name."""
+    folder, prefix = _FOLDERS[kind]
+    definitions = {node.name: node for node in _class_definitions(_source_dir() / folder)}
+    found = {}
+    for node in definitions.values():
+        for exported in _exported_names(node):
+            short = exported.removeprefix(prefix)
+            if exported.startswith(prefix) and "." not in short:
+                found[normalise(short)] = KerasClass(short, _constructor_arguments(node, definitions))
+    return found
+
+
+def _source_dir() -> Path:
+    spec = importlib.util.find_spec("keras")
+    if spec is None or spec.origin is None:
+        raise CnnforgeError("expected Keras to be installed", hint="pip install 'keras>=3.15'")
+    return Path(spec.origin).parent / "src"
+
+
+def _class_definitions(folder: Path) -> Iterator[ast.ClassDef]:
+    for path in sorted(folder.glob("*.py")):
+        if not path.name.endswith("_test.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            yield from (node for node in tree.body if isinstance(node, ast.ClassDef))
+
+
+def _exported_names(node: ast.ClassDef) -> list[str]:
+    exports = [
+        d for d in node.decorator_list if isinstance(d, ast.Call) and getattr(d.func, "id", None) == "keras_export"
+    ]
+    constants = [c for export in exports for a in export.args for c in ast.walk(a) if isinstance(c, ast.Constant)]
+    return [c.value for c in constants if isinstance(c.value, str)]
+
+
+def _constructor_arguments(node: ast.ClassDef, definitions: Mapping[str, ast.ClassDef]) -> frozenset[str] | None:
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
+            arguments = [*statement.args.args, *statement.args.kwonlyargs]
+            return frozenset(a.arg for a in arguments) - {"self"}
+    for base in node.bases:
+        name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+        if name in definitions:
+            return _constructor_arguments(definitions[name], definitions)
+    return None

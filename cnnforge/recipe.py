@@ -1,0 +1,239 @@
+"""The recipe: the complete description of a run, as TOML.
+
+``[data]`` and ``[architecture]`` hold the core's settings and, beside them, the options of the data source or
+architecture they name. :mod:`cnnforge.resolve` checks those against the plugin that declares them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cnnforge.errors import PluginError, RecipeError
+from cnnforge.registry import Registry
+from cnnforge.tune import Tune
+from cnnforge.validation import validate
+
+FORMAT_VERSION = 1
+"""Version of the recipe format; a recipe of a newer one is refused."""
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataSection(_Section):
+    """Where the photographs come from and how they are read; the source's own options stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    source: Annotated[str, Field(description="name of the data source")]
+    image_size: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]] | None,
+        Field(description="height and width in pixels; default: the architecture's"),
+    ] = None
+    color_mode: Annotated[Literal["rgb", "grayscale"], Field(description="3 channels or 1")] = "rgb"
+    interpolation: Annotated[
+        Literal["nearest", "bilinear", "bicubic", "lanczos"], Field(description="how images are resized")
+    ] = "bilinear"
+    background: Annotated[
+        tuple[
+            Annotated[int, Field(ge=0, le=255)],
+            Annotated[int, Field(ge=0, le=255)],
+            Annotated[int, Field(ge=0, le=255)],
+        ],
+        Field(description="colour (red, green, blue) behind transparent pixels"),
+    ] = (255, 255, 255)
+    subset: Annotated[float, Field(gt=0, le=1, description="share of the images to use, chosen by name")] = 1.0
+    validation_fraction: Annotated[Fraction, Field(description="share of the images for validation")] = 0.1
+    test_fraction: Annotated[Fraction, Field(description="share of the images for testing")] = 0.1
+    split_seed: Annotated[int, Field(ge=0, description="another number gives another split")] = 0
+    max_pixels: Annotated[int, Field(ge=1, description="larger images are left out unread")] = 50_000_000
+    max_unreadable: Annotated[float, Field(ge=0, le=1, description="share of bad files that stops the run")] = 0.05
+    strict: Annotated[bool, Field(description="stop at the first bad file")] = False
+    allow_leaks: Annotated[bool, Field(description="accept identical images in two of the splits on disk")] = False
+    store: Annotated[Literal["auto", "disk", "memory", "off"], Field(description="where decoded images are kept")] = (
+        "auto"
+    )
+
+    @model_validator(mode="after")
+    def _leave_something_to_train_on(self) -> DataSection:
+        total = self.validation_fraction + self.test_fraction
+        if total >= 1:
+            raise ValueError(f"expected validation_fraction + test_fraction below 1, received a sum of {total:g}")
+        return self
+
+
+class ArchitectureSection(_Section):
+    """The network; its own options stand beside the name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[str, Field(description="name of the architecture")]
+
+
+class Component(_Section):
+    """A Keras object: its Keras name or ``"package.module:Class"``, and its arguments beside it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_a_bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, without the name."""
+        return dict(self.model_extra or {})
+
+
+class TrainingSection(_Section):
+    """How the network is trained; Keras's optimizers, losses, metrics, schedules and callbacks by name."""
+
+    epochs: Annotated[int, Field(ge=1, description="passes over the training images")] = 15
+    batch_size: Annotated[int, Field(ge=1, description="images a step"), Tune.choice(32, 64, 100, 128)] = 100
+    learning_rate: Annotated[
+        float, Field(gt=0, description="of the optimizer, the peak of a schedule"), Tune.float(1e-4, 1e-2, log=True)
+    ] = 0.001
+    optimizer: Annotated[Component, Field(description="Keras optimizer")] = Component(name="rmsprop")
+    schedule: Annotated[Component | None, Field(description="learning-rate schedule: 'cosine' or any of Keras's")] = (
+        None
+    )
+    loss: Annotated[Component, Field(description="Keras loss; 'auto': cross-entropy")] = Component(name="auto")
+    metrics: Annotated[tuple[Component, ...], Field(description="Keras metrics")] = (Component(name="accuracy"),)
+    callbacks: Annotated[tuple[Component, ...], Field(description="Keras callbacks")] = ()
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], Field(description="arithmetic; 'auto' measures which is faster")
+    ] = "auto"
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="of weights, order and dropout")] = 0
+
+
+class EvaluationSection(_Section):
+    """What is measured when training is over."""
+
+    split: Annotated[Literal["test", "validation", "train"], Field(description="images to evaluate on")] = "test"
+    num_mistakes: Annotated[int, Field(ge=0, le=200, description="worst mistakes shown in the report")] = 24
+
+
+class TuningSection(_Section):
+    """What ``cnnforge tune`` searches."""
+
+    search: Annotated[tuple[str, ...], Field(description="settings to search, such as 'architecture.filters'")] = ()
+
+
+class Recipe(_Section):
+    """A whole recipe. Every setting but ``data.source`` and ``architecture.name`` has a default."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    format: Annotated[int, Field(ge=1)] = FORMAT_VERSION
+    data: DataSection
+    architecture: ArchitectureSection
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    tuning: TuningSection = TuningSection()
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, every setting written out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def load(reference: str, registry: Registry, overrides: Iterable[str] = ()) -> Recipe:
+    """Return a recipe by its name or file, with overrides applied.
+
+    Args:
+        reference: The name of a plugin's recipe, or the path of a TOML file (ends in ``.toml`` or has a slash).
+        registry: Where names are looked up.
+        overrides: ``"section.key=value"`` each, the value as TOML; what is no TOML is taken as text.
+
+    Raises:
+        RecipeError: The file or an override is wrong.
+        UnknownNameError: No such recipe.
+    """
+    text, default_name = _read(reference, registry)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"recipe {reference}: expected TOML: {error}") from error
+    for override in overrides:
+        apply_override(values, override)
+    return from_values(values, default_name, reference)
+
+
+def from_values(values: Mapping[str, Any], default_name: str, reference: str) -> Recipe:
+    """Return the recipe that a parsed TOML document describes."""
+    version = values.get("format", FORMAT_VERSION)
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise RecipeError(
+            f"recipe {reference}: expected format at most {FORMAT_VERSION}, received format={version}",
+            hint="it was written by a newer cnnforge: upgrade cnnforge",
+        )
+    try:
+        return validate(Recipe, {"name": default_name, **values}, "")
+    except RecipeError as error:
+        raise RecipeError(f"recipe {reference}: {error}") from None
+
+
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Set one ``section.key=value`` in a parsed recipe, in place.
+
+    Raises:
+        RecipeError: It is not of that form.
+    """
+    key, equals, text = override.partition("=")
+    *parents, last = [part.strip() for part in key.split(".")]
+    if not equals or not parents or not all([*parents, last]):
+        raise RecipeError(f"expected --set section.key=value, received --set {override}")
+    table = values
+    for part in parents:
+        found = table.setdefault(part, {})
+        if isinstance(found, str):  # optimizer = "rmsprop" grows into { name = "rmsprop", ... }
+            found = table[part] = {"name": found}
+        if not isinstance(found, dict):
+            raise RecipeError(f"expected {part} to be a table, received --set {override}")
+        table = found
+    table[last] = _parse_value(text.strip())
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if set(parsed) == {"value"} else text
+
+
+def _read(reference: str, registry: Registry) -> tuple[str, str]:
+    """Return the text of a recipe and the name it has if it states none."""
+    if reference.endswith(".toml") or "/" in reference or "\\" in reference:
+        return _read_file(Path(reference).expanduser())
+    entry = registry.recipes.get(reference)
+    package, _, path = entry.spec.resource.partition(":")
+    try:
+        return files(package).joinpath(path).read_text(encoding="utf-8"), reference
+    except (ImportError, OSError) as error:
+        raise PluginError(f"recipe {reference!r} of plugin {entry.plugin}: {error}") from error
+
+
+def _read_file(path: Path) -> tuple[str, str]:
+    if path.is_dir():
+        path = path / "recipe.toml"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise RecipeError(
+            f"expected a recipe file, received {path}: {reason}", hint="`cnnforge list recipes` lists the built-in ones"
+        ) from error
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in path.stem.lower()).strip("-")
+    return text, name if name[:1].isalpha() else f"recipe-{name}".rstrip("-")

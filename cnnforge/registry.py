@@ -1,0 +1,117 @@
+"""The registry: name to spec; clashes and unknown names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from cnnforge.errors import NameConflictError, UnknownNameError, did_you_mean
+from cnnforge.host import PluginHost
+from cnnforge.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec, Spec
+
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[S]):
+    """A spec and the id of the plugin that brought it."""
+
+    spec: S
+    plugin: str
+
+
+class Catalogue(Generic[S]):
+    """All specs of one kind, by name."""
+
+    def __init__(self, host: PluginHost, hook: str, spec_type: type[S]) -> None:
+        self.kind = spec_type.kind
+        self.entries: dict[str, list[Entry[S]]] = {}
+        self._host = host
+        for plugin_id, spec in host.collect(hook):
+            self._add(plugin_id, spec, hook, spec_type)
+
+    def _add(self, plugin_id: str, spec: object, hook: str, spec_type: type[S]) -> None:
+        if not isinstance(spec, spec_type):
+            received = type(spec).__name__
+            self._host.mark_broken(plugin_id, f"hook {hook}: expected {spec_type.__name__}, received {received}")
+            return
+        problems = spec.problems()
+        if problems:
+            self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {'; '.join(problems)}")
+            return
+        self.entries.setdefault(spec.name, []).append(Entry(spec, plugin_id))
+
+    def all(self) -> list[Entry[S]]:
+        """Return every entry, by name; a name in conflict appears once for each plugin."""
+        return [entry for name in sorted(self.entries) for entry in self.entries[name]]
+
+    def conflicts(self) -> dict[str, list[str]]:
+        """Return the names that several plugins claim, with the ids of those plugins."""
+        return {name: [e.plugin for e in found] for name, found in self.entries.items() if len(found) > 1}
+
+    def get(self, name: str) -> Entry[S]:
+        """Return the one entry of that name.
+
+        Raises:
+            UnknownNameError: No plugin brings it; the message lists close names and broken plugins.
+            NameConflictError: Several plugins bring it.
+        """
+        found = self.entries.get(name, [])
+        if not found:
+            raise self._unknown(name)
+        if len(found) > 1:
+            owners = " and ".join(entry.plugin for entry in found)
+            raise NameConflictError(
+                f"{self.kind} {name!r} is claimed by {owners}",
+                hint=f"switch one of them off: CNNFORGE_DISABLE_PLUGINS={found[-1].plugin}",
+            )
+        return found[0]
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        available = ", ".join(sorted(self.entries)) or "none"
+        broken = ", ".join(info.id for info in self._host.broken())
+        return UnknownNameError(
+            f"unknown {self.kind} {name!r}.{did_you_mean(name, self.entries)} Available: {available}",
+            hint=f"it may belong to a broken plugin ({broken}): see `cnnforge plugins`" if broken else None,
+        )
+
+
+class Registry:
+    """Everything with a name that the plugins of a host bring."""
+
+    def __init__(self, host: PluginHost) -> None:
+        self.host = host
+
+    @cached_property
+    def architectures(self) -> Catalogue[ArchitectureSpec]:
+        """The architectures."""
+        return Catalogue(self.host, "cnnforge_architectures", ArchitectureSpec)
+
+    @cached_property
+    def data_sources(self) -> Catalogue[DataSourceSpec]:
+        """The data sources."""
+        return Catalogue(self.host, "cnnforge_data_sources", DataSourceSpec)
+
+    @cached_property
+    def recipes(self) -> Catalogue[RecipeSpec]:
+        """The recipes."""
+        return Catalogue(self.host, "cnnforge_recipes", RecipeSpec)
+
+    @cached_property
+    def executors(self) -> Catalogue[ExecutorSpec]:
+        """The executors."""
+        return Catalogue(self.host, "cnnforge_executors", ExecutorSpec)
+
+    def catalogues(
+        self,
+    ) -> dict[
+        str, Catalogue[ArchitectureSpec] | Catalogue[DataSourceSpec] | Catalogue[RecipeSpec] | Catalogue[ExecutorSpec]
+    ]:
+        """Return the four catalogues by the plural that the command line uses."""
+        return {
+            "architectures": self.architectures,
+            "data-sources": self.data_sources,
+            "recipes": self.recipes,
+            "executors": self.executors,
+        }

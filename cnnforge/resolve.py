@@ -1,0 +1,109 @@
+"""From a recipe to everything it names, every mistake reported before Keras is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from cnnforge import keras_index
+from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
+from cnnforge.registry import Entry, Registry
+from cnnforge.specs import ArchitectureSpec, DataSourceSpec, Options, search_space
+from cnnforge.validation import validate
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRecipe:
+    """A recipe with every default written out, and the plugins it uses."""
+
+    recipe: Recipe
+    architecture: Entry[ArchitectureSpec]
+    architecture_options: Options
+    data_source: Entry[DataSourceSpec]
+    data_options: Options
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the images the network sees."""
+        height, width = self.recipe.data.image_size or self.architecture.spec.input_shape[:2]
+        return (height, width, 1 if self.recipe.data.color_mode == "grayscale" else 3)
+
+
+def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
+    """Return the recipe with its plugins found and their options checked.
+
+    Raises:
+        RecipeError: An option, a Keras name or an argument is wrong.
+        UnknownNameError: No plugin brings the architecture or data source.
+        NameConflictError: Two plugins bring it.
+    """
+    architecture = registry.architectures.get(recipe.architecture.name)
+    source = registry.data_sources.get(recipe.data.source)
+    architecture_options = validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
+    data_options = _absolute(
+        validate(source.spec.options, recipe.data.model_extra or {}, "data", known=DataSection.model_fields)
+    )
+    complete = _complete(recipe, architecture.spec, architecture_options, data_options)
+    _check_components(complete.training)
+    resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options)
+    search_spaces(resolved)
+    return resolved
+
+
+def search_spaces(resolved: ResolvedRecipe) -> dict[str, Any]:
+    """Return the search space of every setting that ``[tuning] search`` names, by its dotted key.
+
+    Raises:
+        RecipeError: A key names nothing that has a search space.
+    """
+    available = available_spaces(resolved.architecture.spec.options)
+    for key in resolved.recipe.tuning.search:
+        if key not in available:
+            raise RecipeError(
+                f"tuning.search: {key!r} has no search space.{did_you_mean(key, available)}"
+                f" Available: {', '.join(available)}"
+            )
+    return {key: available[key] for key in resolved.recipe.tuning.search}
+
+
+def available_spaces(options: type[Options]) -> dict[str, Any]:
+    """Return every search space of an architecture's options and of the training settings, by dotted key."""
+    owners: dict[str, type[BaseModel]] = {"architecture": options, "training": TrainingSection}
+    spaces = {f"{s}.{n}": search_space(owner, n) for s, owner in owners.items() for n in owner.model_fields}
+    return {key: space for key, space in spaces.items() if space is not None}
+
+
+def _complete(recipe: Recipe, spec: ArchitectureSpec, options: Options, data_options: Options) -> Recipe:
+    """Return the recipe with the options' and the architecture's defaults written into it."""
+    height, width = recipe.data.image_size or spec.input_shape[:2]
+    data = recipe.data.model_copy(update={"image_size": (height, width), **_dump(data_options)})
+    architecture = recipe.architecture.model_copy(update=_dump(options))
+    return recipe.model_copy(update={"data": data, "architecture": architecture})
+
+
+def _dump(options: Options) -> Mapping[str, Any]:
+    return options.model_dump(mode="json", exclude_none=True)
+
+
+def _absolute(options: Options) -> Options:
+    """Return the options with every path absolute, so that a recorded recipe works from any folder."""
+    paths = {name: value for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
+    return options.model_copy(update={name: path.expanduser().absolute() for name, path in paths.items()})
+
+
+def _check_components(training: TrainingSection) -> None:
+    checks: list[tuple[str, str, Component | None]] = [
+        ("training.optimizer", "optimizers", training.optimizer),
+        ("training.schedule", "schedules", training.schedule),
+        ("training.loss", "losses", training.loss),
+        *((f"training.metrics[{i}]", "metrics", metric) for i, metric in enumerate(training.metrics)),
+        *((f"training.callbacks[{i}]", "callbacks", callback) for i, callback in enumerate(training.callbacks)),
+    ]
+    for key, kind, component in checks:
+        if component is not None:
+            keras_index.check(key, kind, component.name, component.arguments)

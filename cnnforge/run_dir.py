@@ -1,0 +1,177 @@
+"""The run directory: the name of every file in it, and what is known of the run before it starts."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import secrets
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cnnforge import files
+from cnnforge.errors import RecipeError
+from cnnforge.resolve import ResolvedRecipe
+
+_RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """A run directory and the paths in it."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The complete recipe, TOML."""
+        return self.path / "recipe.toml"
+
+    @property
+    def run(self) -> Path:
+        """Provenance and outcome, JSON."""
+        return self.path / "run.json"
+
+    @property
+    def manifest(self) -> Path:
+        """Every image seen, one JSON object a line."""
+        return self.path / "manifest.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """Metrics of each epoch, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def best_weights(self) -> Path:
+        """Weights of the best epoch."""
+        return self.path / "checkpoints" / "best.weights.h5"
+
+    @property
+    def last_weights(self) -> Path:
+        """Weights and optimizer state of the last finished epoch."""
+        return self.path / "checkpoints" / "last.weights.h5"
+
+    @property
+    def model(self) -> Path:
+        """The trained model with the best weights, Keras format."""
+        return self.path / "model.keras"
+
+    @property
+    def evaluation(self) -> Path:
+        """Measures on the evaluated split, JSON."""
+        return self.path / "evaluation.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Prediction for each image of the evaluated split, CSV."""
+        return self.path / "predictions.csv"
+
+    @property
+    def mistakes(self) -> Path:
+        """Folder of the photographs that were most confidently wrong."""
+        return self.path / "mistakes"
+
+    @property
+    def report(self) -> Path:
+        """The report, one self-contained HTML file."""
+        return self.path / "report.html"
+
+    @property
+    def log(self) -> Path:
+        """What the libraries logged."""
+        return self.path / "log.txt"
+
+    def read_run(self) -> dict[str, Any]:
+        """Return the content of ``run.json``."""
+        content: dict[str, Any] = json.loads(self.run.read_text(encoding="utf-8"))
+        return content
+
+    def update_run(self, **values: Any) -> None:
+        """Add facts to ``run.json``."""
+        files.write_json(self.run, {**self.read_run(), **values})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the hook ``cnnforge_callbacks`` is told: the run's folder and its complete recipe."""
+
+    directory: RunDir
+    resolved: ResolvedRecipe
+
+
+def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None) -> RunDir:
+    """Make a new run directory with ``recipe.toml`` and ``run.json`` in it.
+
+    Args:
+        resolved: The recipe; written completely, so that it reproduces the run by itself.
+        runs_dir: Parent folder, made if missing.
+        name: Name of the folder; default: time, recipe and a short random id.
+
+    Raises:
+        RecipeError: The folder exists already; runs are never overwritten.
+        StorageError: It cannot be made.
+    """
+    run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name)))
+    with files.storage_errors(run_dir.path):
+        run_dir.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            run_dir.path.mkdir()
+        except FileExistsError:
+            raise RecipeError(
+                f"expected a new run directory, received {run_dir.path}, which exists already",
+                hint="choose another --name; a run is never overwritten",
+            ) from None
+    files.write_text(run_dir.recipe, resolved.recipe.to_toml())
+    files.write_json(run_dir.run, provenance(resolved))
+    return run_dir
+
+
+def default_name(recipe_name: str) -> str:
+    """Return ``<timestamp>-<recipe>-<short id>``."""
+    return f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{recipe_name}-{secrets.token_hex(2)}"
+
+
+def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
+    """Return what must be known to repeat a run: versions, plugins, commit, command, seed, hardware."""
+    entries = {"architecture": resolved.architecture, "data_source": resolved.data_source}
+    plugins = {role: {"name": entry.spec.name, "plugin": entry.plugin} for role, entry in entries.items()}
+    return {
+        "status": "started",
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "recipe": resolved.recipe.name,
+        "argv": sys.argv,
+        "seed": resolved.recipe.training.seed,
+        "plugins": {role: {**p, "version": _version(p["plugin"].partition(":")[0])} for role, p in plugins.items()},
+        "packages": {name: found for name in _RECORDED_PACKAGES if (found := _version(name))},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "git": _git_commit(),
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> dict[str, Any] | None:
+    """Return the commit of the current folder and whether files differ from it; None outside a repository."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return {"commit": commit, "is_dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    finished = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True, timeout=10)
+    return finished.stdout.strip()
