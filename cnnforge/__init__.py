@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from cnnforge.hookspecs import hookimpl
+from cnnforge.image_files import ImageFile, ImageFiles, natural_key, open_files
 from cnnforge.labelled_images import LabelledImages, LeftOut
 from cnnforge.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
 from cnnforge.tune import Tune
@@ -26,6 +27,8 @@ __all__ = [
     "DataSourceSpec",
     "ExecutorSpec",
     "Field",
+    "ImageFile",
+    "ImageFiles",
     "LabelledImages",
     "LeftOut",
     "Options",
@@ -33,6 +36,8 @@ __all__ = [
     "Tune",
     "head",
     "hookimpl",
+    "natural_key",
+    "open_files",
 ]
 
 

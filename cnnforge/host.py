@@ -45,6 +45,11 @@ class PluginInfo:
     traceback: str | None = None
     is_disabled: bool = False
 
+    @property
+    def state(self) -> str:
+        """``"ok"``, ``"broken"`` or ``"disabled"``."""
+        return "disabled" if self.is_disabled else "broken" if self.error else "ok"
+
     def is_named(self, switches: Iterable[str]) -> bool:
         """Return whether a switch names this plugin by id, distribution or entry point."""
         return bool({self.id, self.distribution, self.id.partition(":")[2]} & set(switches))
@@ -107,9 +112,9 @@ class PluginHost:
             PluginError: The host is strict.
         """
         info = self.plugins[plugin_id]
-        info.error = info.error or " ".join(message.split())
-        if cause is not None:
-            info.traceback = "".join(traceback.format_exception(cause))
+        if info.error is None:
+            info.error = " ".join(message.split())
+            info.traceback = "".join(traceback.format_exception(cause)) if cause else None
         if self._is_strict:
             raise PluginError(f"plugin {plugin_id}: {info.error}") from cause
 
@@ -130,12 +135,13 @@ class PluginHost:
             info.load_seconds = time.perf_counter() - start
 
     def _register(self, plugin: object, plugin_id: str) -> None:
-        self._manager.register(plugin, name=plugin_id)
         try:
+            self._manager.register(plugin, name=plugin_id)
             # A misspelled hook would otherwise never be called, and nobody would know.
             self._manager.check_pending()
         except pluggy.PluginValidationError:
-            self._manager.unregister(plugin)
+            if self._manager.is_registered(plugin):  # a misspelled hook left in place would fail every later check
+                self._manager.unregister(plugin)
             raise
 
 

@@ -23,6 +23,12 @@ OWN_NAMES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "metrics": {"accuracy": frozenset()},
 }
 
+# What training gives to Keras itself, so that a recipe need not.
+_SUPPLIED = frozenset({"learning_rate", "initial_learning_rate"})
+
+# Exported by Keras to derive from; none of them works by itself.
+_BASE_CLASSES = frozenset({"Optimizer", "LearningRateSchedule", "Loss", "Metric", "Callback", "CallbackList"})
+
 # Where each kind lies in Keras's source, and the prefix of its public names.
 _FOLDERS = {
     "optimizers": ("optimizers", "keras.optimizers."),
@@ -35,10 +41,11 @@ _FOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class KerasClass:
-    """A public class of Keras: its name and the arguments of its constructor (None: unknown)."""
+    """A public class of Keras: its name, the arguments of its constructor (None: unknown), those without a default."""
 
     name: str
     arguments: frozenset[str] | None
+    required: frozenset[str] = frozenset()
 
 
 def normalise(name: str) -> str:
@@ -65,13 +72,17 @@ def check(key: str, kind: str, name: str, arguments: Mapping[str, Any]) -> None:
     if "learning_rate" in arguments and kind == "optimizers":
         raise RecipeError(f"{key}: expected the learning rate in training.learning_rate, received it in {key}")
     own = OWN_NAMES.get(kind, {})
-    known = own[name] if name in own else find(key, kind, name).arguments
+    described = KerasClass(name, own[name]) if name in own else find(key, kind, name)
+    known = described.arguments
     for argument in arguments:
         if known is not None and argument not in known:
             raise RecipeError(
                 f"{key}: {name} has no argument {argument!r}.{did_you_mean(argument, known)}"
                 f" Known: {', '.join(sorted(known - {'name', 'dtype'})) or 'none'}"
             )
+    missing = described.required - _SUPPLIED - set(arguments)
+    if missing:
+        raise RecipeError(f"{key}: expected {name} with {', '.join(sorted(missing))}, received it without")
 
 
 def find(key: str, kind: str, name: str) -> KerasClass:
@@ -83,7 +94,7 @@ def find(key: str, kind: str, name: str) -> KerasClass:
     classes = _classes(kind)
     found = classes.get(normalise(name))
     if found is None:
-        names = [*OWN_NAMES.get(kind, {}), *(c.name for c in classes.values())]
+        names = [*(c.name for c in classes.values()), *OWN_NAMES.get(kind, {})]
         by_spelling = {normalise(n): n for n in names}
         close = did_you_mean(normalise(name), by_spelling)
         suggestion = f" Did you mean '{by_spelling[close.split(chr(39))[1]]}'?" if close else ""
@@ -103,8 +114,8 @@ def _classes(kind: str) -> dict[str, KerasClass]:
     for node in definitions.values():
         for exported in _exported_names(node):
             short = exported.removeprefix(prefix)
-            if exported.startswith(prefix) and "." not in short:
-                found[normalise(short)] = KerasClass(short, _constructor_arguments(node, definitions))
+            if exported.startswith(prefix) and "." not in short and short not in _BASE_CLASSES:
+                found[normalise(short)] = _describe(short, _constructor(node, definitions))
     return found
 
 
@@ -130,13 +141,25 @@ def _exported_names(node: ast.ClassDef) -> list[str]:
     return [c.value for c in constants if isinstance(c.value, str)]
 
 
-def _constructor_arguments(node: ast.ClassDef, definitions: Mapping[str, ast.ClassDef]) -> frozenset[str] | None:
+def _describe(name: str, constructor: ast.arguments | None) -> KerasClass:
+    if constructor is None:
+        return KerasClass(name, None)
+    positional = [a.arg for a in constructor.args if a.arg != "self"]
+    by_keyword = [a.arg for a in constructor.kwonlyargs]
+    required = [
+        *positional[: len(positional) - len(constructor.defaults)],
+        *(name for name, value in zip(by_keyword, constructor.kw_defaults, strict=True) if value is None),
+    ]
+    return KerasClass(name, frozenset([*positional, *by_keyword]), frozenset(required))
+
+
+def _constructor(node: ast.ClassDef, definitions: Mapping[str, ast.ClassDef]) -> ast.arguments | None:
+    """Return the arguments of a class's constructor, its own or inherited; None if that lies in another folder."""
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            arguments = [*statement.args.args, *statement.args.kwonlyargs]
-            return frozenset(a.arg for a in arguments) - {"self"}
+            return statement.args
     for base in node.bases:
         name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
         if name in definitions:
-            return _constructor_arguments(definitions[name], definitions)
+            return _constructor(definitions[name], definitions)
     return None

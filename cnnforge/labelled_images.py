@@ -42,6 +42,7 @@ class LabelledImages:
         left_out: Files that the source itself leaves aside.
         location: Where the images come from, for people.
         notice: What everyone who sees a result must know about the images (that they are drawn, say).
+        tag: A word for that, which the names of runs carry: lower-case letters and digits.
     """
 
     class_names: Sequence[str]
@@ -53,6 +54,7 @@ class LabelledImages:
     left_out: Sequence[LeftOut] = ()
     location: str = ""
     notice: str = ""
+    tag: str = ""
 
     def problems(self) -> list[str]:
         """Return what breaks the contract, each as a sentence; empty if nothing does."""

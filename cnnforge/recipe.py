@@ -6,6 +6,7 @@ architecture they name. :mod:`cnnforge.resolve` checks those against the plugin 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.registry import Registry
@@ -92,6 +93,10 @@ class Component(_Section):
     def _accept_a_bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
+    @model_serializer(mode="wrap")
+    def _write_a_bare_name(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return handler(self) if self.model_extra else self.name
+
     @property
     def arguments(self) -> dict[str, Any]:
         """The arguments, without the name."""
@@ -145,16 +150,29 @@ class Recipe(_Section):
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every setting written out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        return _FLAT_ARRAY.sub(_on_one_line, tomli_w.dumps(self.model_dump(mode="json", exclude_none=True)))
 
 
-def load(reference: str, registry: Registry, overrides: Iterable[str] = ()) -> Recipe:
+# A list as tomli_w writes it, one element a line; a line break inside a text is escaped, so it matches nothing else.
+_FLAT_ARRAY = re.compile(r"\[\n((?:    \S.*,\n)+)\]")
+_MAX_LINE_LENGTH = 100
+
+
+def _on_one_line(array: re.Match[str]) -> str:
+    joined = ", ".join(line.strip().removesuffix(",") for line in array[1].splitlines())
+    return f"[{joined}]" if len(joined) <= _MAX_LINE_LENGTH else array[0]
+
+
+def load(
+    reference: str, registry: Registry, overrides: Iterable[str] = (), *, architecture: str | None = None
+) -> Recipe:
     """Return a recipe by its name or file, with overrides applied.
 
     Args:
         reference: The name of a plugin's recipe, or the path of a TOML file (ends in ``.toml`` or has a slash).
         registry: Where names are looked up.
         overrides: ``"section.key=value"`` each, the value as TOML; what is no TOML is taken as text.
+        architecture: Another architecture; options and search keys of the recipe's own are dropped with it.
 
     Raises:
         RecipeError: The file or an override is wrong.
@@ -165,6 +183,8 @@ def load(reference: str, registry: Registry, overrides: Iterable[str] = ()) -> R
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"recipe {reference}: expected TOML: {error}") from error
+    if architecture is not None:
+        _replace_architecture(values, architecture)
     for override in overrides:
         apply_override(values, override)
     return from_values(values, default_name, reference)
@@ -203,6 +223,15 @@ def apply_override(values: dict[str, Any], override: str) -> None:
             raise RecipeError(f"expected {part} to be a table, received --set {override}")
         table = found
     table[last] = _parse_value(text.strip())
+
+
+def _replace_architecture(values: dict[str, Any], name: str) -> None:
+    if values.get("architecture", {}).get("name") == name:
+        return
+    values["architecture"] = {"name": name}
+    tuning = values.get("tuning", {})
+    if "search" in tuning:
+        tuning["search"] = [key for key in tuning["search"] if not str(key).startswith("architecture.")]
 
 
 def _parse_value(text: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cnnforge.errors import NameConflictError, UnknownNameError, did_you_mean
 from cnnforge.host import PluginHost
@@ -36,9 +36,13 @@ class Catalogue(Generic[S]):
             received = type(spec).__name__
             self._host.mark_broken(plugin_id, f"hook {hook}: expected {spec_type.__name__}, received {received}")
             return
-        problems = spec.problems()
+        try:
+            problems = "; ".join(spec.problems())
+        except Exception as error:  # a field of the wrong type, which Python itself does not check
+            self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {type(error).__name__}: {error}", error)
+            return
         if problems:
-            self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {'; '.join(problems)}")
+            self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {problems}")
             return
         self.entries.setdefault(spec.name, []).append(Entry(spec, plugin_id))
 
@@ -103,11 +107,7 @@ class Registry:
         """The executors."""
         return Catalogue(self.host, "cnnforge_executors", ExecutorSpec)
 
-    def catalogues(
-        self,
-    ) -> dict[
-        str, Catalogue[ArchitectureSpec] | Catalogue[DataSourceSpec] | Catalogue[RecipeSpec] | Catalogue[ExecutorSpec]
-    ]:
+    def catalogues(self) -> dict[str, Catalogue[Any]]:
         """Return the four catalogues by the plural that the command line uses."""
         return {
             "architectures": self.architectures,

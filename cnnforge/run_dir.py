@@ -16,6 +16,7 @@ from typing import Any
 
 from cnnforge import files
 from cnnforge.errors import RecipeError
+from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 
 _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
@@ -92,6 +93,11 @@ class RunDir:
         content: dict[str, Any] = json.loads(self.run.read_text(encoding="utf-8"))
         return content
 
+    def read_evaluation(self) -> dict[str, Any]:
+        """Return the content of ``evaluation.json``."""
+        content: dict[str, Any] = json.loads(self.evaluation.read_text(encoding="utf-8"))
+        return content
+
     def update_run(self, **values: Any) -> None:
         """Add facts to ``run.json``."""
         files.write_json(self.run, {**self.read_run(), **values})
@@ -105,19 +111,20 @@ class Run:
     resolved: ResolvedRecipe
 
 
-def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None) -> RunDir:
+def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *, tag: str = "") -> RunDir:
     """Make a new run directory with ``recipe.toml`` and ``run.json`` in it.
 
     Args:
         resolved: The recipe; written completely, so that it reproduces the run by itself.
         runs_dir: Parent folder, made if missing.
-        name: Name of the folder; default: time, recipe and a short random id.
+        name: Name of the folder; default: time, recipe, tag and a short random id.
+        tag: What kind of images these are, where it must not be overlooked.
 
     Raises:
         RecipeError: The folder exists already; runs are never overwritten.
         StorageError: It cannot be made.
     """
-    run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name)))
+    run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name, tag)))
     with files.storage_errors(run_dir.path):
         run_dir.path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -132,14 +139,15 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None) ->
     return run_dir
 
 
-def default_name(recipe_name: str) -> str:
-    """Return ``<timestamp>-<recipe>-<short id>``."""
-    return f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{recipe_name}-{secrets.token_hex(2)}"
+def default_name(recipe_name: str, tag: str = "") -> str:
+    """Return ``<timestamp>-<recipe>[-<tag>]-<short id>``."""
+    parts = [f"{datetime.datetime.now():%Y%m%d-%H%M%S}", recipe_name, tag, secrets.token_hex(2)]
+    return "-".join(part for part in parts if part)
 
 
 def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     """Return what must be known to repeat a run: versions, plugins, commit, command, seed, hardware."""
-    entries = {"architecture": resolved.architecture, "data_source": resolved.data_source}
+    entries: dict[str, Entry[Any]] = {"architecture": resolved.architecture, "data_source": resolved.data_source}
     plugins = {role: {"name": entry.spec.name, "plugin": entry.plugin} for role, entry in entries.items()}
     return {
         "status": "started",

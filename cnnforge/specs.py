@@ -64,10 +64,8 @@ class Spec:
             found.append(f"expected a name like '{self.name_pattern.pattern}', received name={self.name!r}")
         if not self.summary or "\n" in self.summary or len(self.summary) > _MAX_SUMMARY_LENGTH:
             found.append(f"expected a summary of one line and at most {_MAX_SUMMARY_LENGTH} characters")
-        for deferred in self.deferred_names():
-            if not _DEFERRED_PATTERN.fullmatch(deferred):
-                found.append(f"expected 'package.module:function', received {deferred!r}")
-        return found
+        malformed = [name for name in self.deferred_names() if not _DEFERRED_PATTERN.fullmatch(name)]
+        return [*found, *(f"expected 'package.module:function', received {name!r}" for name in malformed)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,15 +103,19 @@ class DataSourceSpec(Spec):
     Args:
         open: ``"package.module:function"`` with the signature ``open(options) -> cnnforge.LabelledImages``.
         options: Its settings. A field called ``path`` receives ``--data``.
+        download: ``"package.module:function"`` with the signature ``download(*, progress) -> pathlib.Path``, which
+            fetches the images for ``cnnforge data download`` and reports to ``progress(done_bytes, total_bytes)``.
+            None: there is nothing to fetch.
     """
 
     kind: ClassVar[str] = "data source"
 
     open: str
     options: type[Options] = Options
+    download: str | None = None
 
     def deferred_names(self) -> tuple[str, ...]:
-        return (self.open,)
+        return (self.open,) if self.download is None else (self.open, self.download)
 
     def problems(self) -> list[str]:
         return Spec.problems(self) + options_problems(self.options)

@@ -8,29 +8,35 @@ A mark stands in the annotation of a field of :class:`cnnforge.Options`, beside 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
-class SearchSpace:
-    """Base of the four kinds of mark."""
+@dataclass(frozen=True, slots=True)
+class SearchSpace(ABC):
+    """Base of the four kinds of mark; ``kind`` is the mark's name in :class:`Tune`."""
 
+    kind: ClassVar[str]
+
+    @abstractmethod
     def contains(self, value: Any) -> bool:
         """Return whether ``value`` lies inside the space."""
-        raise TypeError(f"{type(self).__name__} must define contains")
 
+    @abstractmethod
     def corners(self) -> tuple[Any, ...]:
         """Return the extreme values, which the field's bounds must admit."""
-        raise TypeError(f"{type(self).__name__} must define corners")
 
+    @abstractmethod
     def describe(self) -> str:
         """Return the space in a few characters, for tables."""
-        raise TypeError(f"{type(self).__name__} must define describe")
 
 
 @dataclass(frozen=True, slots=True)
 class IntRange(SearchSpace):
     """Whole numbers from ``low`` to ``high``, both included, in steps or on a logarithmic scale."""
+
+    kind: ClassVar[str] = "int"
 
     low: int
     high: int
@@ -53,6 +59,8 @@ class IntRange(SearchSpace):
 class FloatRange(SearchSpace):
     """Real numbers from ``low`` to ``high``, both included; ``log`` samples orders of magnitude evenly."""
 
+    kind: ClassVar[str] = "float"
+
     low: float
     high: float
     step: float | None = None
@@ -74,6 +82,8 @@ class FloatRange(SearchSpace):
 class Choice(SearchSpace):
     """One of a few values."""
 
+    kind: ClassVar[str] = "choice"
+
     values: tuple[Any, ...]
 
     def contains(self, value: Any) -> bool:
@@ -89,6 +99,8 @@ class Choice(SearchSpace):
 @dataclass(frozen=True, slots=True)
 class EachInt(SearchSpace):
     """A list as long as the field's present value, each element drawn from ``item`` on its own."""
+
+    kind: ClassVar[str] = "each_int"
 
     item: IntRange
 
@@ -106,12 +118,12 @@ class Tune:
     """The marks, by the names that authors write."""
 
     @staticmethod
-    def int(low: int, high: int, *, step: int = 1, log: bool = False) -> IntRange:  # type: ignore[valid-type]
+    def int(low: int, high: int, *, step: int = 1, log: bool = False) -> IntRange:
         """Return a mark for whole numbers from ``low`` to ``high``."""
         return IntRange(low, high, step, log)
 
     @staticmethod
-    def float(low: float, high: float, *, step: float | None = None, log: bool = False) -> FloatRange:  # type: ignore[valid-type]
+    def float(low: float, high: float, *, step: float | None = None, log: bool = False) -> FloatRange:
         """Return a mark for real numbers from ``low`` to ``high``."""
         return FloatRange(low, high, step, log)
 

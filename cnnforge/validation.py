@@ -43,6 +43,8 @@ def _describe(model: type[BaseModel], detail: ErrorDetails, where: str, known: t
         owner = _model_at(model, detail["loc"][:-1])
         names = [*(owner.model_fields if owner else ()), *known]
         return f"unknown setting {key}.{did_you_mean(location[-1], names)} Known: {', '.join(sorted(names))}"
+    if detail["type"] == "missing":
+        return f"missing setting {key}"
     received = _shorten(json.dumps(detail["input"], default=str))
     return f"{key}: {_expectation(detail)}, received {location[-1] if location else where}={received}"
 

@@ -1,1 +1,1 @@
-
+"""From labelled images to batches: scan, manifest, splits, image store, feed."""

@@ -1,1 +1,1 @@
-
+"""What came of a run: evaluation and report."""

@@ -1,1 +1,1 @@
-
+"""From prepared data and a recipe to a trained model."""

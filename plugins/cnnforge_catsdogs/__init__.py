@@ -60,6 +60,7 @@ def cnnforge_data_sources() -> Iterator[cnnforge.DataSourceSpec]:
         summary="Cats and dogs: Microsoft's or Kaggle's archive read in place, or a drawn sample",
         open="cnnforge_catsdogs.source:open_source",
         options=CatsDogsOptions,
+        download="cnnforge_catsdogs.download:download",
     )
 
 

@@ -1,0 +1,39 @@
+# The commands of this project. Everything runs in .venv, which the first of them makes.
+#   make run    trains the classic network on the drawn sample     make test   the test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint test-photographs benchmark clean
+
+run: $(VENV)/installed
+	$(BIN)/cnnforge run catsdogs
+
+test: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto -m "not photographs"
+
+# The tests on real photographs; CNNFORGE_PHOTOGRAPHS names the folder with the archives (see docs/contributing.md).
+test-photographs: $(VENV)/installed
+	$(BIN)/pytest -m photographs
+
+# Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
+benchmark: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/against_classic.py
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; say which: make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist

@@ -1,0 +1,49 @@
+"""Importing Keras: which backend it uses, and where its backend's start-up messages go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+
+def import_keras() -> str:
+    """Import Keras and wake its devices; return what the backend printed while doing so.
+
+    The backend is TensorFlow unless ``KERAS_BACKEND`` says otherwise. Its C++ code writes a dozen lines about missing
+    GPUs straight to the standard error's file descriptor, which no logging setting stops; they belong into a log.
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with captured_stderr() as captured:
+        import keras
+
+        keras.random.SeedGenerator(0).next()
+    return captured[0]
+
+
+@contextlib.contextmanager
+def captured_stderr() -> Iterator[list[str]]:
+    """Yield a list that afterwards holds all that was written to file descriptor 2, by whatever code.
+
+    If the block fails, what it wrote is passed on, since it may say why.
+    """
+    captured = [""]
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield captured
+        except BaseException:
+            os.dup2(original, 2)
+            file.seek(0)
+            sys.stderr.write(file.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+        file.seek(0)
+        captured[0] = file.read()

@@ -1,0 +1,47 @@
+"""The application: its commands and the options that all of them share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import cnnforge
+from cnnforge.cli.data import app as data_app
+from cnnforge.cli.list import list_names
+from cnnforge.cli.plugins import app as plugins_app
+from cnnforge.cli.run import run
+from cnnforge.cli.show import show
+
+# Help without rich markup: importing rich would take as long as everything else `--help` does.
+app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command("run")(run)
+app.command("list")(list_names)
+app.command("show")(show)
+app.add_typer(plugins_app, name="plugins")
+app.add_typer(data_app, name="data")
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"cnnforge {cnnforge.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def cnnforge_command(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Print the traceback of an error; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Train, tune and ship image classifiers; architectures and data sources are plugins.
+
+    `cnnforge run catsdogs` trains the classic cats-vs-dogs network; `cnnforge list` shows what else there is.
+    """
+    del version, traceback  # both are dealt with before this is called
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())

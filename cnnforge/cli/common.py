@@ -1,0 +1,81 @@
+"""What the commands share: the registry, and JSON on standard output."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cnnforge.host import PluginHost
+from cnnforge.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from cnnforge.resolve import ResolvedRecipe
+
+
+@functools.cache
+def registry() -> Registry:
+    """Return the registry of everything installed; a broken plugin costs one line on standard error.
+
+    Raises:
+        PluginError: A plugin is broken and ``CNNFORGE_STRICT_PLUGINS`` is set.
+    """
+    found = Registry(PluginHost.discover())
+    found.catalogues()  # asks every hook, so that what is broken is known before anything is shown
+    for info in found.host.broken():
+        typer.echo(
+            f"warning: plugin {info.id} is broken: {info.error} (see `cnnforge plugins show {info.id}`)", err=True
+        )
+    return found
+
+
+def entries() -> Iterator[Entry[Any]]:
+    """Yield every entry of every kind."""
+    for catalogue in registry().catalogues().values():
+        yield from catalogue.all()
+
+
+def describe_entry(entry: Entry[Any]) -> dict[str, Any]:
+    """Return what identifies an entry, for JSON."""
+    spec = entry.spec
+    return {"kind": kind_of(entry), "name": spec.name, "summary": spec.summary, "plugin": entry.plugin}
+
+
+def kind_of(entry: Entry[Any]) -> str:
+    """Return the kind of an entry as the command line writes it, such as ``data-source``."""
+    kind: str = entry.spec.kind
+    return kind.replace(" ", "-")
+
+
+def resolve_recipe(
+    reference: str,
+    *,
+    data: Path | None = None,
+    architecture: str | None = None,
+    settings: Sequence[str] = (),
+    strict_data: bool = False,
+) -> ResolvedRecipe:
+    """Return a recipe by its name or file, changed as the command line says, complete and checked.
+
+    Args:
+        reference: The recipe.
+        data: ``--data``, the option ``path`` of the data source.
+        architecture: ``--architecture``; the options of the recipe's own architecture are dropped with it.
+        settings: ``--set``, stronger than the rest.
+        strict_data: ``--strict-data``.
+    """
+    from cnnforge import recipe, resolve  # not needed for a list, and not free
+
+    overrides = [f"data.path={json.dumps(str(data.expanduser().absolute()))}"] if data is not None else []
+    overrides += ["data.strict=true"] if strict_data else []
+    loaded = recipe.load(reference, registry(), [*overrides, *settings], architecture=architecture)
+    return resolve.resolve(loaded, registry())
+
+
+def echo_json(value: Any) -> None:
+    """Print JSON, in ASCII, so that no terminal's encoding can spoil it."""
+    typer.echo(json.dumps(value, indent=2))

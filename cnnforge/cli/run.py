@@ -1,0 +1,40 @@
+"""``cnnforge run``: train, evaluate and report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnforge.cli.common import echo_json, registry, resolve_recipe
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or archive of photographs.")] = None,
+    architecture: Annotated[str | None, typer.Option("--architecture", help="Another architecture.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
+    ] = None,
+    runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Parent of the run directory.")] = Path("runs"),
+    name: Annotated[str | None, typer.Option("--name", help="Name of the run directory.")] = None,
+    strict_data: Annotated[bool, typer.Option("--strict-data", help="Stop at the first unreadable image.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a recipe, evaluate it and write a report."""
+    resolved = resolve_recipe(
+        recipe, data=data, architecture=architecture, settings=settings or [], strict_data=strict_data
+    )
+    from cnnforge.backend import import_keras
+
+    start_up_messages = import_keras()
+    from cnnforge.cli.terminal import terminal_reporter
+    from cnnforge.training.run import run as train
+
+    with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
+        directory = train(resolved, registry().host, runs_dir, reporter, name)
+    directory.log.write_text(start_up_messages, encoding="utf-8")
+    if as_json:
+        echo_json({"run": str(directory.path), "report": str(directory.report), **directory.read_evaluation()})

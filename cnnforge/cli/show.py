@@ -1,0 +1,92 @@
+"""``cnnforge show NAME``: one architecture, data source, recipe or executor, with all its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cnnforge.cli import schema
+from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.table import render, wrap
+from cnnforge.errors import UnknownNameError, did_you_mean
+from cnnforge.registry import Entry
+from cnnforge.specs import RecipeSpec
+
+if TYPE_CHECKING:
+    from cnnforge.recipe import Recipe
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.")],
+    kind: Annotated[
+        Literal["architecture", "data-source", "recipe", "executor"] | None,
+        typer.Option(help="Which of several kinds that share the name; all if left out."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON schema of the options; a list of them for several kinds.")
+    ] = False,
+) -> None:
+    """Show one of the things listed, with all its settings."""
+    found = _find(name, kind)
+    if as_json:
+        documents = [_as_json(entry) for entry in found]
+        echo_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        typer.echo("\n\n".join(_as_text(entry) for entry in found))
+
+
+def _find(name: str, kind: str | None) -> list[Entry[Any]]:
+    """Return the entries of that name, one for each kind.
+
+    Raises:
+        UnknownNameError: There is none.
+        NameConflictError: Two plugins bring it.
+    """
+    available = [entry for entry in entries() if kind in (None, kind_of(entry))]
+    names = dict.fromkeys(entry.spec.name for entry in available)
+    if name not in names:
+        raise UnknownNameError(
+            f"unknown name {name!r}.{did_you_mean(name, names)} Available: {', '.join(names) or 'none'}",
+            hint="`cnnforge list` shows what there is, `cnnforge plugins` what is broken",
+        )
+    kinds = {entry.spec.kind for entry in available if entry.spec.name == name}
+    return [catalogue.get(name) for catalogue in registry().catalogues().values() if catalogue.kind in kinds]
+
+
+def _as_json(entry: Entry[Any]) -> dict[str, Any]:
+    if isinstance(entry.spec, RecipeSpec):
+        recipe, spaces = _resolve(entry)
+        return {**describe_entry(entry), "recipe": recipe.model_dump(mode="json"), "search": spaces}
+    return {**describe_entry(entry), **schema.options_schema(entry.spec.options)}
+
+
+def _as_text(entry: Entry[Any]) -> str:
+    body = _recipe_text(entry) if isinstance(entry.spec, RecipeSpec) else _options_text(entry)
+    return f"{entry.spec.name}: {entry.spec.kind} of {entry.plugin}\n{wrap(entry.spec.summary)}\n\n{body}"
+
+
+def _options_text(entry: Entry[Any]) -> str:
+    settings = schema.options_schema(entry.spec.options).get("properties", {})
+    if not settings:
+        return "no options"
+    rows = [
+        (name, schema.default(setting), schema.allowed(setting), setting.get("search_space", {}).get("text", "-"))
+        for name, setting in settings.items()
+    ]
+    notes = [setting.get("description", "") for setting in settings.values()]
+    return render(("option", "default", "allowed", "search space"), rows, notes)
+
+
+def _recipe_text(entry: Entry[Any]) -> str:
+    recipe, spaces = _resolve(entry)
+    toml = recipe.to_toml().rstrip()
+    return f"{toml}\n\n{render(('`cnnforge tune` searches', 'search space'), list(spaces.items()))}" if spaces else toml
+
+
+def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str]]:
+    """Return the complete recipe and the search spaces it names, in words."""
+    from cnnforge.resolve import search_spaces
+
+    resolved = resolve_recipe(entry.spec.name)
+    return resolved.recipe, {key: space.describe() for key, space in search_spaces(resolved).items()}

@@ -1,0 +1,113 @@
+"""The reporter of the command line: a progress bar on a terminal, plain lines in a pipe or a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_LOG_SECONDS = 15.0  # between two progress lines where there is no terminal
+
+
+def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
+    """Return the reporter that suits where the output goes."""
+    return TerminalReporter(stream) if stream.isatty() else LogReporter(stream)
+
+
+class LogReporter:
+    """Plain lines, no control codes; long work says where it stands every quarter of a minute."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._label = ""
+        self._start = self._last = 0.0
+
+    def __enter__(self) -> LogReporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.flush()
+
+    def say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        self.say(f"! {text}")
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if label != self._label:
+            self._label, self._start, self._last = label, now, now
+        if now - self._last >= _LOG_SECONDS and 0 < done < total:
+            self._last = now
+            rate = done / (now - self._start)
+            self.say(f"{label}  {done:,} of {total:,}  {rate:,.0f} images/s  {(total - done) / rate:.0f} s left")
+
+    def finish(self, text: str) -> None:
+        self._label = ""
+        self.say(text)
+
+
+class TerminalReporter:
+    """A progress bar with images/s and time left."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._label = ""
+
+    def __enter__(self) -> TerminalReporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        self._console.print(f"! {text}", style="bold yellow", markup=False)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        if self._bar is None or self._task is None or label != self._label:
+            self._stop()
+            self._bar, self._task = self._start(label, total)
+            self._label = label
+        self._bar.update(self._task, completed=done)
+        speed = self._bar.tasks[0].speed
+        self._bar.update(self._task, rate=f"{speed:,.0f} images/s" if speed else "")
+
+    def finish(self, text: str) -> None:
+        self._stop()
+        self.say(text)
+
+    def _start(self, label: str, total: int) -> tuple[Progress, TaskID]:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        bar = Progress(*columns, console=self._console, transient=True)
+        bar.start()
+        return bar, bar.add_task(label, total=total, rate="")
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = self._task = None
+        self._label = ""

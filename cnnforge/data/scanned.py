@@ -1,0 +1,68 @@
+"""What a scan learns of each image, by column, and how it is kept on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from cnnforge.data.decode import FORMATS
+
+FORMAT_NAMES = (*FORMATS, "array")
+"""The formats, in the order of their codes in :attr:`ScannedImages.formats`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedImages:
+    """One row an image, in the order of the source. Rows with a reason hold zeros otherwise.
+
+    ``sha256`` (images, 32) uint8; ``widths`` and ``heights`` int32, upright, in pixels; ``formats`` index into
+    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``reasons``: row to why it is unusable.
+    """
+
+    sha256: np.ndarray
+    widths: np.ndarray
+    heights: np.ndarray
+    formats: np.ndarray
+    perceptual_hashes: np.ndarray
+    is_animated: np.ndarray
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, num_images: int) -> ScannedImages:
+        """Return all-zero columns to be filled."""
+        return cls(
+            np.zeros((num_images, 32), np.uint8),
+            np.zeros(num_images, np.int32),
+            np.zeros(num_images, np.int32),
+            np.zeros(num_images, np.uint8),
+            np.zeros(num_images, np.uint64),
+            np.zeros(num_images, np.bool_),
+        )
+
+    def take(self, other: ScannedImages, mine: np.ndarray, theirs: np.ndarray) -> None:
+        """Copy rows ``theirs`` of another scan into rows ``mine``."""
+        for column in _columns():
+            getattr(self, column)[mine] = getattr(other, column)[theirs]
+        for row, source in zip(mine.tolist(), theirs.tolist(), strict=True):
+            if source in other.reasons:
+                self.reasons[row] = other.reasons[source]
+
+    def save(self, folder: Path) -> None:
+        """Write the columns into a folder."""
+        np.savez(folder / "scan.npz", allow_pickle=False, **{name: getattr(self, name) for name in _columns()})
+        (folder / "reasons.json").write_text(json.dumps(self.reasons), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ScannedImages:
+        """Read the columns from a folder."""
+        with np.load(folder / "scan.npz", allow_pickle=False) as arrays:
+            columns = {name: arrays[name] for name in _columns()}
+        reasons = json.loads((folder / "reasons.json").read_text(encoding="utf-8"))
+        return cls(**columns, reasons={int(row): reason for row, reason in reasons.items()})
+
+
+def _columns() -> list[str]:
+    return [f.name for f in fields(ScannedImages) if f.name != "reasons"]

@@ -1,0 +1,97 @@
+"""Which image is for training, which for validation, which for testing.
+
+An image's split follows from its content alone: a hash of its bytes and of ``data.split_seed`` gives a number from 0
+to 1, and the fractions cut that range. So adding photographs never moves old ones, identical photographs always fall
+into one split, and each class is divided alike (stratified) up to chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnforge.errors import DataError
+from cnnforge.labelled_images import SPLITS
+
+LEFT_OUT = -1
+TRAIN, VALIDATION, TEST = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """``data.validation_fraction``, ``data.test_fraction`` and ``data.split_seed``."""
+
+    validation_fraction: float
+    test_fraction: float
+    seed: int
+
+
+def position(content: bytes, seed: int) -> float:
+    """Return a number from 0 to 1 that depends on the content and the seed alone."""
+    digest = hashlib.blake2b(content, digest_size=8, salt=seed.to_bytes(16, "little")).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def assign(
+    sha256: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    settings: SplitSettings,
+    fixed: np.ndarray | None = None,
+) -> tuple[np.ndarray, list[str]]:
+    """Return the split of each image (0 train, 1 validation, 2 test) and what the user should know of it.
+
+    Args:
+        sha256: Content hashes, shape (images, 32), uint8.
+        labels: Class indices, shape (images,).
+        class_names: The classes.
+        settings: The fractions and the seed.
+        fixed: Splits that the source fixes. They are kept; a split that none of the images has is cut out of train.
+
+    Raises:
+        DataError: A class has too few distinct images to be in every split.
+    """
+    positions = np.array([position(row.tobytes(), settings.seed) for row in sha256], dtype=float)
+    splits = np.full(len(labels), TRAIN, np.int8) if fixed is None else fixed.astype(np.int8)
+    given = {TRAIN} if fixed is None else set(np.unique(splits).tolist())
+    fractions = {TEST: settings.test_fraction, VALIDATION: settings.validation_fraction}
+    missing = [split for split, fraction in fractions.items() if fraction > 0 and split not in given]
+    low = 0.0
+    movable = splits == TRAIN
+    for split in missing:
+        high = low + fractions[split]
+        splits[movable & (positions >= low) & (positions < high)] = split
+        low = high
+    notes = _note_missing(missing) if fixed is not None else []
+    wanted = sorted({TRAIN, *missing} | given)
+    for label, name in enumerate(class_names):
+        notes += _fill_empty(splits, positions, np.flatnonzero(labels == label), wanted, name)
+    return splits, notes
+
+
+def _note_missing(missing: Sequence[int]) -> list[str]:
+    return [f"the data have no {SPLITS[split]} split of their own: it is cut out of train" for split in missing]
+
+
+def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wanted: list[int], name: str) -> list[str]:
+    """Give every wanted split of one class at least one image: the nearest in position of the largest split."""
+    notes = []
+    for split in wanted:
+        if (splits[rows] == split).any():
+            continue
+        donor = max(wanted, key=lambda s: int((splits[rows] == s).sum()))
+        candidates = rows[splits[rows] == donor]
+        if len(np.unique(positions[candidates])) < 2:
+            raise DataError(
+                f"expected at least {len(wanted)} different images of class {name!r}, one for each of"
+                f" {', '.join(SPLITS[s] for s in wanted)}; received {len(np.unique(positions[rows]))}",
+                hint="add photographs of that class, or set data.test_fraction or data.validation_fraction to 0",
+            )
+        nearest = positions[candidates].min()
+        moved = candidates[positions[candidates] == nearest]
+        splits[moved] = split
+        notes.append(f"class {name!r} is so small that {len(moved)} of its images had to be moved into {SPLITS[split]}")
+    return notes

@@ -1,0 +1,45 @@
+"""The files of a folder or a zip archive that may be photographs, listed once and read in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnforge.errors import DataError
+from cnnforge.image_files.listing import ImageFile, ImageFiles
+from cnnforge.image_files.names import natural_key
+
+__all__ = ["ImageFile", "ImageFiles", "natural_key", "open_files"]
+
+
+def open_files(path: Path, *, follow_links: bool = False) -> ImageFiles:
+    """Return the files of a folder or of a zip archive that may be photographs.
+
+    Content decides what is an image, so a file is listed whatever its extension, unless it plainly is something else
+    (``Thumbs.db``, ``notes.txt``). Nothing is unpacked. A zip archive inside a zip archive is looked into, one level.
+
+    Args:
+        path: The folder or archive; ``~`` is the home folder.
+        follow_links: Follow symbolic links in a folder, each real file once.
+
+    Raises:
+        DataError: There is no such path, it cannot be read, or the archive is damaged or unsafe.
+    """
+    path = Path(path).expanduser()
+    try:
+        is_folder = path.is_dir()
+        if not is_folder and not path.exists():
+            raise DataError(
+                f"expected a folder or zip archive, received path={path}, which does not exist",
+                hint="check the spelling of --data",
+            )
+    except (OSError, ValueError) as error:  # a name with a null character, a folder one may not enter
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"expected a folder or zip archive, received path={str(path)!r}: {reason}") from error
+    # Imported here, so that commands that look at no files start without them.
+    if is_folder:
+        from cnnforge.image_files.folder import open_folder
+
+        return open_folder(path, follow_links=follow_links)
+    from cnnforge.image_files.archive import open_archive
+
+    return open_archive(path)

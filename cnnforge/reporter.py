@@ -1,0 +1,41 @@
+"""How long work tells people where it stands; the command line implements it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    """Receives what a person who waits should see."""
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Show a line that must not be overlooked."""
+        ...
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """Show how many images of a piece of work are done."""
+        ...
+
+    def finish(self, text: str) -> None:
+        """End the piece of work in progress and show its outcome in a line."""
+        ...
+
+
+class SilentReporter:
+    """Shows nothing; for tests and for use from Python."""
+
+    def say(self, text: str) -> None:
+        """Ignore the line."""
+
+    def warn(self, text: str) -> None:
+        """Ignore the line."""
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """Ignore the progress."""
+
+    def finish(self, text: str) -> None:
+        """Ignore the outcome."""

@@ -1,0 +1,65 @@
+"""Building the network of a recipe and checking that it keeps the contract of architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+
+from cnnforge.deferred import import_deferred
+from cnnforge.errors import PluginError, RecipeError
+from cnnforge.resolve import ResolvedRecipe
+
+
+def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
+    """Return the recipe's network, built and not compiled.
+
+    Args:
+        resolved: The recipe.
+        num_classes: At least 2.
+        policy: Keras dtype policy of the layers; weights are float32 under all that are used here.
+
+    Raises:
+        RecipeError: The architecture refuses these options or this image size.
+        PluginError: It fails, or what it returns breaks the contract.
+    """
+    spec, plugin = resolved.architecture.spec, resolved.architecture.plugin
+    owner = f"architecture {spec.name!r} of plugin {plugin}"
+    build = import_deferred(spec.build, owner)
+    with _dtype_policy(policy):
+        try:
+            model = build(resolved.architecture_options, input_shape=resolved.input_shape, num_classes=num_classes)
+        except ValueError as error:
+            raise RecipeError(f"{owner} cannot be built: {error}") from error
+        except Exception as error:
+            raise PluginError(f"{owner} failed: {type(error).__name__}: {error}") from error
+    _check(model, resolved.input_shape, num_classes, owner)
+    return model
+
+
+def _check(model: object, input_shape: tuple[int, int, int], num_classes: int, owner: str) -> None:
+    if not isinstance(model, keras.Model):
+        raise PluginError(f"{owner}: expected a keras.Model, received {type(model).__name__}")
+    if not model.built:
+        raise PluginError(f"{owner}: expected a model that is built, received one without an input shape")
+    expected = (None, 1 if num_classes == 2 else num_classes)
+    if tuple(model.output_shape) != expected:
+        raise PluginError(
+            f"{owner}: expected output shape {expected} for {num_classes} classes, received {model.output_shape}",
+            hint="end the network with cnnforge.head(x, num_classes)",
+        )
+    if tuple(model.input_shape) not in {(None, *input_shape), (None, None, None, input_shape[2])}:
+        raise PluginError(f"{owner}: expected input shape {(None, *input_shape)}, received {model.input_shape}")
+    if model.compiled:
+        raise PluginError(f"{owner}: expected a model that is not compiled; the recipe decides how it is trained")
+
+
+@contextmanager
+def _dtype_policy(policy: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

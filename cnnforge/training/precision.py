@@ -1,0 +1,137 @@
+"""Which arithmetic a model is trained in: bfloat16 where the hardware has it and it is faster, else float32.
+
+``auto`` first asks whether the processor computes in bfloat16 at all, then trains a few steps of this very model in
+both ways. The outcome is remembered for the machine, the model and the batch size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cnnforge import files
+from cnnforge.data.store import cache_dir
+from cnnforge.processors import num_processors
+
+BFLOAT16 = "mixed_bfloat16"
+FLOAT32 = "float32"
+_STEPS = 3
+_CPU_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
+_MIN_COMPUTE_CAPABILITY = 8.0  # Ampere, the first NVIDIA generation with bfloat16
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The chosen Keras dtype policy and why."""
+
+    policy: str
+    reason: str
+
+
+def choose(
+    setting: str, compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]
+) -> Precision:
+    """Return the policy to train under.
+
+    Args:
+        setting: ``training.precision``.
+        compiled_model: Returns the model, compiled, under a policy.
+        batch: Images and targets of one batch, for the measurement.
+    """
+    if setting != "auto":
+        return Precision(BFLOAT16 if setting == "bfloat16" else FLOAT32, "set in the recipe")
+    if not has_bfloat16():
+        return Precision(FLOAT32, "this hardware has no bfloat16 arithmetic")
+    path = _memory_path(compiled_model(FLOAT32), batch[0].shape)
+    try:
+        return Precision(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        measured = _measure(compiled_model, batch)
+        files.write_json(path, asdict(measured))
+        return measured
+
+
+def has_bfloat16() -> bool:
+    """Return whether the device that trains computes in bfloat16."""
+    capability = _gpu_compute_capability()
+    if capability is not None:
+        return capability >= _MIN_COMPUTE_CAPABILITY
+    return any(flag in _cpu_flags() for flag in _CPU_FLAGS)
+
+
+def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]) -> Precision:
+    rates = {policy: _images_per_second(compiled_model(policy), *batch) for policy in (FLOAT32, BFLOAT16)}
+    policy = max(rates, key=lambda p: rates[p])
+    reason = f"measured: bfloat16 {rates[BFLOAT16]:.0f}, float32 {rates[FLOAT32]:.0f} images/s"
+    return Precision(policy, reason)
+
+
+def _images_per_second(model: keras.Model, images: np.ndarray, targets: np.ndarray) -> float:
+    model.train_on_batch(images, targets)  # the first step compiles
+    seconds = []
+    for _ in range(_STEPS):
+        start = time.perf_counter()
+        model.train_on_batch(images, targets)
+        seconds.append(time.perf_counter() - start)
+    return len(images) / statistics.median(seconds)
+
+
+def _memory_path(model: keras.Model, batch_shape: tuple[int, ...]) -> Path:
+    facts = [model.to_json(), batch_shape, platform.processor(), _cpu_model(), _gpu_compute_capability()]
+    facts += [num_processors(), keras.__version__, keras.backend.backend()]
+    key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
+    return cache_dir() / "precision" / f"{key}.json"
+
+
+def _gpu_compute_capability() -> float | None:
+    """Return the compute capability of the first NVIDIA device in use, or None if training runs on the CPU."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        found = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
+        return found[0] + found[1] / 10 if found else None
+    if backend == "jax":
+        import jax
+
+        device = jax.devices()[0]
+        return float(getattr(device, "compute_capability", 0)) if device.platform == "gpu" else None
+    return None
+
+
+def _cpu_flags() -> frozenset[str]:
+    return frozenset(_cpu_line("flags").split() + _cpu_line("Features").split())
+
+
+def _cpu_model() -> str:
+    return _cpu_line("model name") or platform.processor()
+
+
+def _cpu_line(name: str) -> str:
+    """Return the value of the first line of that name in what the system says of its processors."""
+    try:
+        if platform.system() == "Darwin":
+            return _macos_cpu_line(name)
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name), "")
+
+
+def _macos_cpu_line(name: str) -> str:
+    keys = {"flags": "hw.optional.arm.FEAT_BF16", "model name": "machdep.cpu.brand_string"}
+    if name not in keys:
+        return ""
+    value = subprocess.run(["sysctl", "-n", keys[name]], capture_output=True, text=True, check=True).stdout.strip()
+    return ("bf16" if value == "1" else "") if name == "flags" else value

@@ -1,0 +1,255 @@
+"""The run: from a resolved recipe to a trained, evaluated and reported model, in one linear function."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cnnforge import files, run_dir
+from cnnforge.data.feed import Feed, encode_targets
+from cnnforge.data.prepare import PreparedData, open_source, prepare
+from cnnforge.errors import DataError, InterruptedRunError, StorageError, TrainingError
+from cnnforge.host import PluginHost
+from cnnforge.labelled_images import SPLITS, LabelledImages
+from cnnforge.reporter import Reporter
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.results import evaluation
+from cnnforge.results.report import write_report
+from cnnforge.run_dir import Run, RunDir
+from cnnforge.training import callbacks, components, precision
+from cnnforge.training.interrupt import Interrupt
+from cnnforge.training.model import build_model
+from cnnforge.training.peak_memory import peak_memory_bytes
+
+
+def run(
+    resolved: ResolvedRecipe, host: PluginHost, runs_dir: Path, reporter: Reporter, name: str | None = None
+) -> RunDir:
+    """Train, evaluate and report one recipe.
+
+    Args:
+        resolved: The recipe, every mistake in it already reported.
+        host: The plugins, asked for callbacks.
+        runs_dir: Parent of the run directory.
+        reporter: Told what happens.
+        name: Name of the run directory; default: time, recipe and a short id.
+
+    Raises:
+        CnnforgeError: Whatever goes wrong; ``run.json`` in the run directory says so too.
+    """
+    clock = _Clock()
+    images = open_source(resolved)
+    if images.notice:
+        reporter.warn(images.notice)
+    directory = run_dir.create(resolved, runs_dir, name, tag=images.tag)
+    job = _Job(resolved, host, directory, reporter, clock)
+    job.introduce(images)
+    try:
+        with Interrupt() as interrupt:
+            data = job.prepare(images)
+            feeds = job.feeds(data)
+            model = job.build(data, feeds)
+            job.fit(model, feeds, interrupt)
+            result = job.evaluate(data, feeds)
+        job.conclude(result)
+    except BaseException as error:
+        job.record_failure(error)
+        raise
+    return directory
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds spent in each phase of a run, and in all."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _start: float = field(default_factory=time.perf_counter)
+
+    def lap(self, phase: str) -> None:
+        """Note the time since the last phase ended."""
+        total = time.perf_counter() - self._start
+        self.seconds[phase] = round(total - self.seconds.get("total", 0.0), 3)
+        self.seconds["total"] = round(total, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """The steps of a run, in the order in which :func:`run` takes them."""
+
+    resolved: ResolvedRecipe
+    host: PluginHost
+    directory: RunDir
+    reporter: Reporter
+    clock: _Clock
+
+    def lap(self, phase: str) -> None:
+        """Note how long a phase took."""
+        self.clock.lap(phase)
+        self.directory.update_run(seconds=self.clock.seconds)
+
+    def introduce(self, images: LabelledImages) -> None:
+        """Say what is about to happen."""
+        recipe = self.resolved.recipe
+        self.reporter.say(f"Recipe   {recipe.name}: {recipe.architecture.name} on {recipe.data.source}")
+        self.reporter.say(f"Images   {images.location}")
+        self.reporter.say(f"Run      {self.directory.path}")
+
+    def prepare(self, images: LabelledImages) -> PreparedData:
+        """Scan the images and write the manifest."""
+        data = prepare(self.resolved, images, lambda done, total: self.reporter.progress("Reading images", done, total))
+        data.manifest.write(self.directory.manifest)
+        facts = {"location": data.location, "notice": data.notice, **data.manifest.summary()}
+        self.directory.update_run(data=facts)
+        self.reporter.finish(_data_line(facts))
+        for warning in data.manifest.warnings:
+            self.reporter.warn(warning)
+        self.lap("scan")
+        return data
+
+    def feeds(self, data: PreparedData) -> dict[str, Feed]:
+        """Return a feed for each split that has images."""
+        training, wanted = self.resolved.recipe.training, self.resolved.recipe.evaluation.split
+        loss = components.build_loss(training, len(data.manifest.class_names))
+        feeds = {
+            split: Feed(
+                data.rows,
+                rows,
+                encode_targets(
+                    data.manifest.labels[rows],
+                    len(data.manifest.class_names),
+                    sparse=components.wants_class_indices(loss),
+                ),
+                training.batch_size,
+                shuffle_seed=training.seed if split == "train" else None,
+            )
+            for split in SPLITS
+            if len(rows := data.manifest.rows(split))
+        }
+        if wanted not in feeds:
+            raise DataError(
+                f"expected images in the split to evaluate on, received evaluation.split={wanted}, which has none",
+                hint="raise data.test_fraction, or evaluate on another split: --set evaluation.split=validation",
+            )
+        return feeds
+
+    def build(self, data: PreparedData, feeds: dict[str, Feed]) -> keras.Model:
+        """Return the compiled model in the precision that suits it."""
+        training = self.resolved.recipe.training
+        num_classes, steps = len(data.manifest.class_names), len(feeds["train"])
+
+        def compiled(policy: str) -> keras.Model:
+            keras.utils.set_random_seed(training.seed)
+            model = build_model(self.resolved, num_classes, policy=policy)
+            model.compile(
+                optimizer=components.build_optimizer(training, steps),
+                loss=components.build_loss(training, num_classes),
+                metrics=components.build_metrics(training),
+            )
+            return model
+
+        chosen = precision.choose(training.precision, compiled, feeds["train"][0])
+        model = compiled(chosen.policy)
+        self.directory.update_run(
+            precision={"policy": chosen.policy, "reason": chosen.reason}, model={"num_parameters": model.count_params()}
+        )
+        self.reporter.say(f"Network  {model.count_params():,} parameters, {chosen.policy} ({chosen.reason})")
+        self.lap("preparation")
+        return model
+
+    def fit(self, model: keras.Model, feeds: dict[str, Feed], interrupt: Interrupt) -> None:
+        """Train, with the best weights kept on disk."""
+        training, num_images = self.resolved.recipe.training, len(feeds["train"].rows)
+        best = callbacks.BestWeights(self.directory)
+        log = callbacks.MetricsLog(self.directory, feeds["train"])
+        run_callbacks: Sequence[keras.callbacks.Callback] = [
+            callbacks.StopOnDivergence(),
+            log,
+            best,
+            callbacks.ShowProgress(self.reporter, num_images, training.batch_size, training.epochs),
+            callbacks.StopOnInterrupt(self.directory, interrupt),
+            *components.build_callbacks(training),
+            *(
+                callback
+                for _, callback in self.host.collect("cnnforge_callbacks", run=Run(self.directory, self.resolved))
+            ),
+        ]
+        model.fit(
+            feeds["train"],
+            validation_data=feeds.get("validation"),
+            epochs=training.epochs,
+            shuffle=False,  # the feed shuffles
+            verbose=0,
+            callbacks=list(run_callbacks),
+        )
+        if not best.epoch:
+            raise TrainingError("expected at least one epoch with a finite loss, received none")
+        self.directory.update_run(best_epoch=best.epoch, **log.summary())
+        self.lap("training")
+
+    def evaluate(self, data: PreparedData, feeds: dict[str, Feed]) -> dict[str, Any]:
+        """Save the best model and measure it on the split that the recipe names."""
+        settings, manifest = self.resolved.recipe.evaluation, data.manifest
+        model = build_model(self.resolved, len(manifest.class_names))
+        model.load_weights(self.directory.best_weights)
+        with files.replacing(self.directory.model) as temporary:
+            model.save(temporary)
+        split, feed = settings.split, feeds[settings.split]
+        feed = Feed(feed.images, manifest.rows(split), feed.targets, feed.batch_size)  # in the manifest's order
+        predictions = evaluation.Predictions(
+            split,
+            manifest.class_names,
+            [manifest.names[row] for row in feed.rows],
+            manifest.labels[feed.rows],
+            evaluation.predict(model, feed),
+        )
+        result = evaluation.write(self.directory, predictions, feed, settings.num_mistakes)
+        self.lap("evaluation")
+        return result
+
+    def conclude(self, result: dict[str, Any]) -> None:
+        """Write the report and say how it went."""
+        self.directory.update_run(status="finished", finished=_now(), peak_memory_bytes=peak_memory_bytes())
+        write_report(self.directory)
+        low, high = result["accuracy_interval"]
+        self.reporter.finish(
+            f"Accuracy {result['accuracy']:.3f} on {result['num_images']:,} {result['split']} images"
+            f" (95 % interval {low:.3f} to {high:.3f}; always {result['baseline_class']!r}:"
+            f" {result['baseline_accuracy']:.3f})"
+        )
+        self.reporter.say(_speed_line(self.directory.read_run()))
+        self.reporter.say(f"Report   {self.directory.report}")
+
+    def record_failure(self, error: BaseException) -> None:
+        """Write into the run directory what ended the run, with a report of what there is."""
+        is_interrupted = isinstance(error, KeyboardInterrupt | InterruptedRunError)
+        status = "interrupted" if is_interrupted else "failed"
+        try:
+            self.directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=_now())
+            write_report(self.directory)
+        except (OSError, StorageError) as second:  # the disk may be what ended the run
+            self.reporter.warn(f"{self.directory.run} could not be brought up to date: {second}")
+
+
+def _data_line(facts: dict[str, Any]) -> str:
+    splits = ", ".join(f"{split} {sum(counts.values()):,}" for split, counts in facts["splits"].items())
+    left_out = f"; {facts['num_left_out']} left out (see manifest.jsonl)" if facts["num_left_out"] else ""
+    return f"Data     {facts['num_images']:,} images of {len(facts['class_names'])} classes: {splits}{left_out}"
+
+
+def _speed_line(facts: dict[str, Any]) -> str:
+    peak = facts["peak_memory_bytes"]
+    memory = f", peak memory {peak / 1e9:.1f} GB" if peak else ""
+    return (
+        f"Speed    {facts['images_per_second']:,.0f} images/s, waiting for data {facts['waiting_share']:.1%} of training"
+        f"{memory}, {facts['seconds']['total']:.0f} s in all"
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

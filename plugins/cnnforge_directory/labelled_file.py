@@ -1,0 +1,30 @@
+"""One image with its class, and the layout that messages show."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LAYOUT = """Expected layout, in a folder or a zip archive, with a folder for each class:
+  cat/1.jpg
+  cat/2.jpg
+  dog/1.jpg
+or the same below train, validation and test."""
+
+SPLIT_OF_NAME = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""The names of split folders, in lower case, and the split each means."""
+
+
+class LabelledFile(NamedTuple):
+    """The name of an image file, its class, and its split where that is fixed."""
+
+    name: str
+    class_name: str
+    split: str | None = None

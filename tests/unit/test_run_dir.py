@@ -1,0 +1,61 @@
+"""The run directory: made once, complete from the start, never overwritten."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from cnnforge import run_dir
+from cnnforge.errors import RecipeError, StorageError
+from cnnforge.recipe import load
+from cnnforge.resolve import resolve
+
+
+@pytest.fixture
+def resolved(recipe_file, registry):
+    return resolve(load(recipe_file(head='name = "mine"'), registry), registry)
+
+
+def test_a_new_run_directory_holds_the_recipe_and_where_it_came_from(resolved, registry, tmp_path):
+    made = run_dir.create(resolved, tmp_path / "runs")
+    assert sorted(path.name for path in made.path.iterdir()) == ["recipe.toml", "run.json"]
+    assert resolve(load(str(made.recipe), registry), registry) == resolved
+    facts = made.read_run()
+    assert facts["status"] == "started"
+    assert facts["plugins"]["architecture"] == {"name": "tiny", "plugin": "small:main", "version": None}
+    assert {"cnnforge", "keras", "tensorflow", "numpy"} <= set(facts["packages"])
+
+
+def test_the_name_is_time_recipe_and_a_short_id_unless_given(resolved, tmp_path):
+    assert re.fullmatch(r"\d{8}-\d{6}-mine-[0-9a-f]{4}", run_dir.create(resolved, tmp_path).path.name)
+    assert run_dir.create(resolved, tmp_path, "other").path == tmp_path / "other"
+
+
+def test_a_run_is_never_overwritten(resolved, tmp_path):
+    made = run_dir.create(resolved, tmp_path, "same")
+    before = made.run.read_bytes()
+    with pytest.raises(RecipeError, match="which exists already") as caught:
+        run_dir.create(resolved, tmp_path, "same")
+    assert "--name" in caught.value.hint
+    assert made.run.read_bytes() == before
+
+
+def test_a_folder_that_cannot_hold_runs_is_a_storage_error(resolved, tmp_path):
+    (tmp_path / "runs").touch()
+    with pytest.raises(StorageError):
+        run_dir.create(resolved, tmp_path / "runs")
+
+
+def test_facts_are_added_to_those_that_are_there(resolved, tmp_path):
+    made = run_dir.create(resolved, tmp_path)
+    made.update_run(status="done", seconds=1.5)
+    facts = json.loads(made.run.read_text(encoding="utf-8"))
+    assert (facts["status"], facts["seconds"], facts["recipe"]) == ("done", 1.5, "mine")
+
+
+def test_a_folder_outside_a_repository_has_no_commit(resolved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert run_dir.provenance(resolved)["git"] is None
