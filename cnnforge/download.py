@@ -114,13 +114,17 @@ def _acquire(lock: filelock.BaseFileLock) -> bool:
 
 def _receive_from_any(remote: RemoteFile, part: Path, target: Path, progress: Progress) -> None:
     """Complete and verify ``part`` from the first mirror that can."""
-    failures = [failure for url in remote.urls if (failure := _receive_patiently(url, remote, part, progress))]
-    if len(failures) == len(remote.urls):
-        raise DataError(
-            f"could not download {remote.name} ({remote.size / 1e6:.0f} MB): {'; '.join(failures)}",
-            hint="give the same command again, it continues where it stopped; or, without a network here, fetch the"
-            f" file elsewhere and put it at {target}",
-        )
+    failures = []
+    for url in remote.urls:
+        failure = _receive_patiently(url, remote, part, progress)
+        if failure is None:
+            return
+        failures.append(failure)
+    raise DataError(
+        f"could not download {remote.name} ({remote.size / 1e6:.0f} MB): {'; '.join(failures)}",
+        hint="give the same command again, it continues where it stopped; or, without a network here, fetch the"
+        f" file elsewhere and put it at {target}",
+    )
 
 
 def _receive_patiently(url: str, remote: RemoteFile, part: Path, progress: Progress) -> str | None:
@@ -178,7 +182,8 @@ def _agreed_offset(response: http.client.HTTPResponse, remote: RemoteFile, asked
     """Return where the response's first byte belongs; 0 if the server sends all of it again.
 
     Raises:
-        _WrongContentError: The server has a file of another size.
+        _WrongContentError: The server cannot continue what there is.
+        ConnectionError: The answer is another file, such as the page of a hotel's network; what there is stays.
     """
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         content_range = response.headers.get("Content-Range", "")
@@ -186,7 +191,7 @@ def _agreed_offset(response: http.client.HTTPResponse, remote: RemoteFile, asked
             raise _WrongContentError(f"expected bytes {asked} to the end of {remote.size}, received {content_range!r}")
         return asked
     if response.length not in (None, remote.size):
-        raise _WrongContentError(f"expected a file of size={remote.size} bytes, received size={response.length}")
+        raise ConnectionError(f"expected a file of size={remote.size} bytes, received size={response.length}")
     return 0
 
 

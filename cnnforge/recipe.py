@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from cnnforge.augmentation import AugmentationSection
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.registry import Registry
 from cnnforge.tune import Tune
@@ -118,6 +119,13 @@ class TrainingSection(_Section):
     loss: Annotated[Component, Field(description="Keras loss; 'auto': cross-entropy")] = Component(name="auto")
     metrics: Annotated[tuple[Component, ...], Field(description="Keras metrics")] = (Component(name="accuracy"),)
     callbacks: Annotated[tuple[Component, ...], Field(description="Keras callbacks")] = ()
+    augmentation: Annotated[
+        AugmentationSection, Field(description="varied training images: none, light, standard, strong or knobs")
+    ] = AugmentationSection()
+    class_balance: Annotated[
+        Literal["none", "weights", "sampling"],
+        Field(description="make up for rare classes: by weight in the loss, or by drawing them more often"),
+    ] = "none"
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], Field(description="arithmetic; 'auto' measures which is faster")
     ] = "auto"

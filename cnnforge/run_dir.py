@@ -79,6 +79,11 @@ class RunDir:
         return self.path / "mistakes"
 
     @property
+    def augmentation(self) -> Path:
+        """A sheet of training images as augmentation varies them, if it does."""
+        return self.path / "augmentation.jpg"
+
+    @property
     def report(self) -> Path:
         """The report, one self-contained HTML file."""
         return self.path / "report.html"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import cnnforge
+from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.data import app as data_app
 from cnnforge.cli.list import list_names
 from cnnforge.cli.plugins import app as plugins_app
@@ -16,6 +17,7 @@ from cnnforge.cli.show import show
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
+app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")

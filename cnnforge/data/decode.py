@@ -7,6 +7,7 @@ to 8; of an animation the first frame counts. What cannot be decoded in full is 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SWAPPING_SIDES = (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8])
+_JPEG_MAX_PIXELS_PER_BYTE = 512  # at least one bit for 8×8 pixels; with fewer, the decoder paints the rest grey
 _PILLOW_MAX_PIXELS = 178_956_970  # beyond, Pillow itself refuses
 
 # Pillow warns of damaged EXIF data and of images above 89 million pixels: the first says nothing about the pixels, and
@@ -121,6 +123,11 @@ def decode(content: bytes | np.ndarray, settings: DecodeSettings) -> DecodedImag
     return DecodedImage(pixels, resized, width, height, image_format, is_animated)
 
 
+def content_hash(content: bytes | np.ndarray) -> bytes:
+    """Return the SHA-256 of an image as its source returns it."""
+    return hashlib.sha256(content if isinstance(content, bytes) else content.tobytes()).digest()
+
+
 def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
     if isinstance(content, np.ndarray):
         if content.dtype != np.uint8 or content.ndim != 3 or content.shape[2] not in (1, 3, 4) or not content.size:
@@ -139,8 +146,11 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
         raise UnreadableImageError(_foreign_format(content)) from None
     except Image.DecompressionBombError:
         raise UnreadableImageError(f"more than {max_pixels} pixels") from None
-    if image.width * image.height > max_pixels:
+    num_pixels = image.width * image.height
+    if num_pixels > max_pixels:
         raise UnreadableImageError(f"{image.width}×{image.height}, more than {max_pixels} pixels")
+    if isinstance(image, JpegImageFile) and num_pixels > _JPEG_MAX_PIXELS_PER_BYTE * len(content):
+        raise UnreadableImageError(f"damaged: too few bytes for {image.width}×{image.height} pixels")
     return image
 
 
@@ -168,7 +178,7 @@ def _upright(image: Image.Image, settings: DecodeSettings) -> tuple[Image.Image,
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
-        return _TURNS.get(image.getexif().get(_ORIENTATION_TAG))
+        return _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # a broken EXIF block says nothing about orientation; the pixels are as good as ever
         return None
 

@@ -10,7 +10,7 @@ NEAR_DISTANCE = 3
 """Perceptual hashes that differ in at most this many of their 64 bits count as nearly the same picture."""
 
 _BANDS = 4  # two hashes at most 3 bits apart are equal in one of four bands of 16 bits
-_MAX_BUCKET = 64  # a band shared by more images says nothing (a plain background), and comparing all pairs is quadratic
+_MAX_BUCKET = 64  # a band shared by more images says little (a plain background), and comparing all pairs is quadratic
 
 
 def exact_groups(sha256: np.ndarray) -> list[np.ndarray]:
@@ -27,6 +27,7 @@ def near_groups(perceptual_hashes: np.ndarray, sha256: np.ndarray) -> list[np.nd
 
     Candidates are pairs that share one of four 16-bit bands, which finds every pair within :data:`NEAR_DISTANCE`
     (but for bands that very many images share). Blank pictures, all of whose gradients are zero, are passed over.
+    Copies alone make no group.
 
     Args:
         perceptual_hashes: 64-bit difference hashes, shape (images,), uint64.
@@ -43,11 +44,16 @@ def _near_pairs(hashes: np.ndarray) -> Iterator[tuple[int, int]]:
     usable = np.flatnonzero(hashes != 0)
     for band in range(_BANDS):
         keys = (hashes[usable] >> np.uint64(16 * band)) & np.uint64(0xFFFF)
-        for group in _groups(keys):
-            rows = usable[group[:_MAX_BUCKET]]
-            distances = np.bitwise_count(hashes[rows][:, None] ^ hashes[rows][None, :])
-            for i, j in zip(*np.nonzero(np.triu(distances <= NEAR_DISTANCE, k=1)), strict=True):
-                yield int(rows[i]), int(rows[j])
+        order = np.argsort(keys, kind="stable")
+        rows, keys = usable[order], keys[order]
+        first = np.arange(len(rows))
+        for distance in range(1, _MAX_BUCKET):
+            # In sorted order, each is compared with the next, then those still in one band with the next but one, ….
+            first = first[first + distance < len(rows)]
+            first = first[keys[first] == keys[first + distance]]
+            pairs = rows[first], rows[first + distance]
+            is_near = np.bitwise_count(hashes[pairs[0]] ^ hashes[pairs[1]]) <= NEAR_DISTANCE
+            yield from zip(pairs[0][is_near].tolist(), pairs[1][is_near].tolist(), strict=True)
 
 
 def _groups(keys: np.ndarray) -> Iterator[np.ndarray]:

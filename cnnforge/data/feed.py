@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from cnnforge.data.image_rows import ImageRows
 
+Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+"""Takes the images and targets of a batch and the only source of randomness; returns them varied."""
+
 
 def epoch_order(num_images: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of an epoch: a full permutation that depends on the seed and the epoch's number alone."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
-    return generator.permutation(num_images)
+    return _generator(seed, epoch).permutation(num_images)
+
+
+def balanced_order(labels: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    """Return an epoch's order in which every class comes equally often, as long as a plain one.
+
+    Images of rare classes come several times, each as often as any other of its class, give or take one.
+    """
+    generator = _generator(seed, epoch)
+    classes = np.unique(labels)
+    share = math.ceil(len(labels) / len(classes))
+    drawn = []
+    for label in classes:
+        rows = np.flatnonzero(labels == label)
+        rounds = [generator.permutation(rows) for _ in range(math.ceil(share / len(rows)))]
+        drawn.append(np.concatenate(rounds)[:share])
+    order: np.ndarray = generator.permutation(np.concatenate(drawn))[: len(labels)]
+    return order
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -25,7 +45,11 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         rows: The rows of this split.
         targets: One target for each row of ``rows``, shape (rows, units).
         batch_size: Images a batch; the last batch holds what remains.
-        shuffle_seed: Seed of the order of each epoch; None keeps the order of ``rows``.
+        shuffle_seed: Seed of the order of each epoch and of augmentation; None keeps the order of ``rows``.
+        augment: Varies the images and targets of a batch; its generator depends on seed, epoch and batch alone.
+        weights: Weight of each image in the loss, shape (rows,); None weighs all alike.
+        balanced_labels: Class of each row, shape (rows,), to draw every class equally often; None draws every image
+            once an epoch.
         epoch: Number of the first epoch, from 0.
     """
 
@@ -37,6 +61,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         *,
         shuffle_seed: int | None = None,
+        augment: Augment | None = None,
+        weights: np.ndarray | None = None,
+        balanced_labels: np.ndarray | None = None,
         epoch: int = 0,
     ) -> None:
         super().__init__(workers=1)
@@ -45,16 +72,21 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.targets = targets
         self.batch_size = batch_size
         self.shuffle_seed = shuffle_seed
+        self._augment = augment
+        self._weights = weights
+        self._balanced_labels = balanced_labels
         self._set_epoch(epoch)
 
     def __len__(self) -> int:
         return math.ceil(len(self.rows) / self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        batch = self.images.gather(self.rows[chosen]), self.targets[chosen]
+        images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
+        if self._augment is not None:
+            images, targets = self._augment(images, targets, _generator(self.shuffle_seed or 0, self._epoch, index))
         self._ready[index] = time.perf_counter()
-        return batch
+        return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
 
     def ready_time(self, index: int) -> float:
         """Return when a batch of this epoch was last ready (``time.perf_counter``), 0 if it never was."""
@@ -66,9 +98,23 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     def _set_epoch(self, epoch: int) -> None:
         self._epoch = epoch
         self._ready: dict[int, float] = {}
-        num_images = len(self.rows)
-        shuffled = self.shuffle_seed is not None
-        self._order = epoch_order(num_images, self.shuffle_seed or 0, epoch) if shuffled else np.arange(num_images)
+        if self.shuffle_seed is None:
+            self._order = np.arange(len(self.rows))
+        elif self._balanced_labels is not None:
+            self._order = balanced_order(self._balanced_labels, self.shuffle_seed, epoch)
+        else:
+            self._order = epoch_order(len(self.rows), self.shuffle_seed, epoch)
+
+
+def class_weights(labels: np.ndarray) -> np.ndarray:
+    """Return a weight for each image so that every class weighs alike and the mean weight is 1, shape (images,)."""
+    counts = np.bincount(labels)
+    weights: np.ndarray = (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
+    return weights
+
+
+def _generator(*numbers: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(numbers)))
 
 
 def encode_targets(labels: np.ndarray, num_classes: int, *, sparse: bool = False) -> np.ndarray:

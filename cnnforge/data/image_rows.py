@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import mmap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from cnnforge.data.decode import DecodeSettings, decode
+from cnnforge.data.decode import DecodeSettings, content_hash, decode
+from cnnforge.errors import DataError
+from cnnforge.labelled_images import LabelledImages
 from cnnforge.processors import num_processors
 
-_REMAP_BYTES = 256 * 2**20
+_RELEASED_BYTES = 256 * 2**20
 
 
 class ImageRows(Protocol):
@@ -26,43 +29,72 @@ class ImageRows(Protocol):
 
 
 class StoredRows:
-    """Rows of a memory-mapped file; ``owner`` is kept alive as long as they are."""
+    """Rows of a memory-mapped file, which stays readable when it is deleted meanwhile.
 
-    def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int], owner: object = None) -> None:
+    Raises:
+        OSError: There is no such file.
+        ValueError: It has not the size it should have.
+    """
+
+    def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int]) -> None:
         self.shape = shape
-        self._owner = owner
-        self._path = path
-        self._num_images = num_images
-        self._bytes_until_remap = 0
-        self._mapped: np.ndarray | None = None
+        self._row_bytes = math.prod(shape)
+        self._bytes_until_release = _RELEASED_BYTES
+        with path.open("rb") as file:
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        num_bytes = num_images * self._row_bytes
+        if len(self._mapped) != max(1, num_bytes):
+            raise ValueError(f"expected {path} to hold {num_bytes} bytes, received {len(self._mapped)}")
+        self._rows = np.frombuffer(self._mapped, np.uint8, num_bytes).reshape(num_images, *shape)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return copies of those rows."""
-        batch: np.ndarray = self._map(len(rows))[rows]
+        self._release(len(rows) * self._row_bytes)
+        batch: np.ndarray = self._rows[rows]
         return batch
 
-    def _map(self, num_rows: int) -> np.ndarray:
-        # Pages once read count as this process's memory until they are unmapped. A fresh mapping every so often
-        # costs nothing (the pages stay in the system's cache) and keeps memory the same however large the data are.
-        if self._mapped is None or self._bytes_until_remap <= 0:
-            self._mapped = np.memmap(self._path, np.uint8, "r", shape=(self._num_images, *self.shape))
-            self._bytes_until_remap = _REMAP_BYTES
-        self._bytes_until_remap -= num_rows * int(np.prod(self.shape))
-        return self._mapped
+    def _release(self, num_bytes: int) -> None:
+        # Pages once read count as this process's memory until they are given back. Doing that every so often costs
+        # nothing (they stay in the system's cache) and keeps memory the same however large the data are.
+        self._bytes_until_release -= num_bytes
+        if self._bytes_until_release <= 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
+            self._bytes_until_release = _RELEASED_BYTES
 
 
 class StreamedRows:
-    """Rows decoded anew each time they are asked for, on all processors."""
+    """Rows decoded anew each time they are asked for, on all processors.
 
-    def __init__(self, read: Callable[[int], bytes | np.ndarray], settings: DecodeSettings) -> None:
+    Args:
+        images: Where they come from.
+        settings: How they are decoded.
+        sha256: The content hashes that the scan found, shape (images, 32).
+    """
+
+    def __init__(self, images: LabelledImages, settings: DecodeSettings, sha256: np.ndarray) -> None:
         self.shape = settings.shape
-        self._read = read
+        self._images = images
         self._settings = settings
+        self._sha256 = sha256
         self._threads = ThreadPoolExecutor(num_processors(), thread_name_prefix="decode")
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return those rows, read and decoded."""
+        """Return those rows, read and decoded.
+
+        Raises:
+            DataError: An image is no longer what it was when it was scanned. Its split and label rest on that, so
+                training on anything in its place would be silently wrong.
+        """
         return np.stack(list(self._threads.map(self._decode, rows.tolist())))
 
     def _decode(self, row: int) -> np.ndarray:
-        return decode(self._read(row), self._settings).pixels
+        try:
+            content = self._images.read(row)
+            if content_hash(content) != self._sha256[row].tobytes():
+                raise ValueError("its content has changed")
+            return decode(content, self._settings).pixels
+        except Exception as error:  # whatever a source raises for a file that is gone
+            raise DataError(
+                f"expected {self._images.names[row]} as it was when it was scanned, received: {error}",
+                hint="put it back, or start a new run, which leaves it out",
+            ) from error

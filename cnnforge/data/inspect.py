@@ -45,9 +45,9 @@ def lines(facts: dict[str, Any]) -> list[str]:
     shown += ["Formats     " + ", ".join(f"{name} {n:,}" for name, n in facts["formats"].items())]
     shown += [f"Left out    {facts['num_left_out']}"]
     shown += _some([f"{item['name']}: {item['reason']}" for item in facts["left_out"]])
-    shown += [f"Ignored     {facts['ignored']}"] + _some([f"{n} {why}" for why, n in facts["ignored_reasons"].items()])
+    shown += [f"Ignored     {facts['ignored']}", *_some([f"{n} {why}" for why, n in facts["ignored_reasons"].items()])]
     for title, groups in (("Duplicates ", facts["duplicates"]), ("Look-alikes", facts["near_duplicates"])):
-        shown += [f"{title} {len(groups)} groups"] + _some([" = ".join(group) for group in groups], limit=5)
+        shown += [f"{title} {len(groups)} groups", *_some([" = ".join(group) for group in groups], limit=5)]
     return shown + [f"! {warning}" for warning in facts["warnings"]]
 
 

@@ -62,7 +62,7 @@ class Manifest:
         """Return a hash of every image's name, content, class and split."""
         digest = hashlib.sha256(json.dumps(list(self.class_names)).encode())
         for row, name in enumerate(self.names):
-            digest.update(name.encode("utf-8", "surrogatepass") + self.scanned.sha256[row].tobytes())
+            digest.update(json.dumps(name).encode() + self.scanned.sha256[row].tobytes())
         digest.update(self.labels.astype(np.int32).tobytes() + self.splits.astype(np.int8).tobytes())
         return digest.hexdigest()
 

@@ -94,14 +94,14 @@ def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection)
 def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSection) -> None:
     faults = [(item.name, item.reason) for item in images.left_out if item.is_fault]
     faults += [(images.names[row], reason) for row, reason in sorted(reasons.items())]
-    limit = 0 if data.strict else data.max_unreadable * (len(images) + len(faults) - len(reasons))
-    if len(faults) <= limit:
+    num_files = len(images) + len(faults) - len(reasons)
+    if len(faults) <= (0 if data.strict else data.max_unreadable * num_files):
         return
     shown = "\n".join(f"  {name}: {reason}" for name, reason in faults[:_SHOWN_FAULTS])
     more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
     allowed = "none, with data.strict" if data.strict else f"at most data.max_unreadable={data.max_unreadable:g}"
     raise DataError(
-        f"expected {allowed} of the images to be unreadable, received {len(faults)} of {len(images)}:\n{shown}{more}",
+        f"expected {allowed} of the images to be unreadable, received {len(faults)} of {num_files}:\n{shown}{more}",
         hint="mend or remove them, or allow more: --set data.max_unreadable=…",
     )
 

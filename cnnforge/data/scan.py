@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
-import pickle
-import signal
+import math
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
-from io import FileIO
-from itertools import islice
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-import imagehash
 import numpy as np
-from PIL import Image
 
 from cnnforge.data import store
-from cnnforge.data.decode import DecodeSettings, UnreadableImageError, decode
+from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.image_rows import ImageRows, StoredRows, StreamedRows
-from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
-from cnnforge.errors import DataError
+from cnnforge.data.scanned import ScannedImages
+from cnnforge.data.workers import PixelWriter, Record, Task, read_all
+from cnnforge.errors import StorageError
 from cnnforge.files import storage_errors
 from cnnforge.labelled_images import LabelledImages
-from cnnforge.processors import num_processors
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
 
-_MIN_IMAGES_FOR_PROCESSES = 400  # below, starting processes takes longer than reading the images
-_CHUNK = 64
-_HASH_REDUCTION = 10  # the perceptual hash looks at 9×8 pixels; shrinking by a box first makes it four times faster
+_COPIED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +38,15 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What to read, how to decode it, and the file that takes the pixels (None: they are not kept)."""
+    """What to scan and how."""
 
     images: LabelledImages
     settings: DecodeSettings
-    pixels: Path | None = None
+    progress: Progress
 
     @property
     def row_bytes(self) -> int:
-        return int(np.prod(self.settings.shape))
+        return math.prod(self.settings.shape)
 
     @property
     def num_bytes(self) -> int:
@@ -71,28 +60,30 @@ def scan(images: LabelledImages, settings: DecodeSettings, mode: str, progress: 
         images: The source's images.
         settings: How to decode.
         mode: ``data.store``: ``"disk"`` keeps the pixels in the user's cache, ``"memory"`` in a temporary file that is
-            deleted with this process, ``"off"`` decodes again in every epoch; ``"auto"`` is ``"disk"`` where the cache
-            has room, else ``"off"``.
+            gone with this process, ``"off"`` decodes again in every epoch; ``"auto"`` is ``"disk"`` where the cache
+            has room, else ``"off"``. Images without signatures cannot be recognised on a later run, so theirs are
+            never kept longer than ``"memory"`` does.
         progress: Told how far it is.
 
     Raises:
         DataError: A worker process was killed by an image.
-        StorageError: The store cannot be written.
+        PluginError: The source breaks its contract.
+        StorageError: The store cannot be written, or ``"disk"`` or ``"memory"`` have no room.
     """
-    job = _Job(images, settings)
+    job = _Job(images, settings, progress)
     if images.signatures is None or mode == "memory":
-        return _scan_unkept(job, progress, keep_pixels=mode != "off")
-    notes: tuple[str, ...] = ()
+        return _scan_unkept(job, mode)
     identities = store.identities(images.names, images.signatures)
-    if mode == "auto" and not _fits(job, identities):
-        mode = "off"
-        notes = (_too_large(job.num_bytes),)
-    key = store.store_key(settings, identities, has_pixels=mode != "off")
-    with store.locked(key):
-        if store.find(key) is None:
-            _build(job, key, identities, progress, keep_pixels=mode != "off")
-    folder = store.stores_dir() / key
-    return Scan(ScannedImages.load(folder), _rows(job, folder if mode != "off" else None), notes)
+    keep_pixels = mode != "off" and (_fits(job, identities) or _go_without(job, mode))
+    key = store.store_key(settings, identities, has_pixels=keep_pixels)
+    notes = (_no_room(job),) if mode == "auto" and not keep_pixels else ()
+    found = _open(job, key, notes, keep_pixels=keep_pixels)
+    if found is None:
+        with store.locked(key):
+            # Another process may have built it while this one waited.
+            found = _open(job, key, notes, keep_pixels=keep_pixels)
+            found = found or _build(job, key, identities, notes, keep_pixels=keep_pixels)
+    return found
 
 
 def _fits(job: _Job, identities: np.ndarray) -> bool:
@@ -101,91 +92,149 @@ def _fits(job: _Job, identities: np.ndarray) -> bool:
     return store.find(key) is not None or store.make_room(job.num_bytes)
 
 
-def _too_large(num_bytes: int) -> str:
+def _go_without(job: _Job, mode: str) -> bool:
+    if mode == "auto":
+        return False
+    raise StorageError(
+        _no_room(job).partition(":")[0] + f", received data.store={mode}",
+        hint="raise CNNFORGE_CACHE_GB, name a larger disk with CNNFORGE_CACHE_DIR, or set data.store=auto",
+    )
+
+
+def _no_room(job: _Job) -> str:
     limit = store.limit_bytes()
     return (
-        f"decoded, the images take {num_bytes / 1e9:.1f} GB and the cache may hold {limit / 1e9:.1f} GB:"
+        f"decoded, the images take {job.num_bytes / 1e9:.3g} GB and the cache may hold {limit / 1e9:.3g} GB:"
         " they are decoded again in every epoch"
     )
 
 
-def _rows(job: _Job, folder: Path | None, owner: object = None) -> ImageRows:
+def _open(job: _Job, key: str, notes: tuple[str, ...], *, keep_pixels: bool) -> Scan | None:
+    """Return what a store holds; None if there is none, it is damaged, or an image can be read again that could not."""
+    folder = store.find(key)
     if folder is None:
-        return StreamedRows(job.images.read, job.settings)
-    return StoredRows(folder / store.IMAGES, len(job.images), job.settings.shape, owner)
+        return None
+    try:
+        scanned = ScannedImages.load(folder, len(job.images))
+        rows = _rows(job, scanned, folder if keep_pixels else None)
+    except Exception:  # damaged in whatever way, or removed by another process this moment: built anew
+        return None
+    return None if _is_readable_again(job, scanned) else Scan(scanned, rows, notes)
 
 
-def _build(job: _Job, key: str, identities: np.ndarray, progress: Progress, *, keep_pixels: bool) -> None:
+def _is_readable_again(job: _Job, scanned: ScannedImages) -> bool:
+    for row in scanned.unread().tolist():
+        try:
+            job.images.read(row)
+        except Exception:  # noqa: S112 - as before
+            continue
+        return True
+    return False
+
+
+def _rows(job: _Job, scanned: ScannedImages, folder: Path | None) -> ImageRows:
+    if folder is None:
+        return StreamedRows(job.images, job.settings, scanned.sha256)
+    return StoredRows(folder / store.IMAGES, len(job.images), job.settings.shape)
+
+
+def _build(job: _Job, key: str, identities: np.ndarray, notes: tuple[str, ...], *, keep_pixels: bool) -> Scan:
     store.remove_leftovers()
+    scanned, rows = ScannedImages.empty(len(job.images)), np.arange(len(job.images))
     with store.building(key, job.images.location, job.settings, identities) as folder:
-        scanned, rows = ScannedImages.empty(len(job.images)), np.arange(len(job.images))
+        pixels = None
         if keep_pixels:
-            job = _allocate(job, folder)
-            rows = _take_over(job, identities, scanned)
-        _run(job, rows, scanned, progress)
+            pixels = _allocate(job, folder)
+            rows = _take_over(job, identities, scanned, pixels)
+        _run(job, rows, scanned, pixels)
         scanned.save(folder)
+    return Scan(scanned, _rows(job, scanned, store.stores_dir() / key if keep_pixels else None), notes)
 
 
-def _scan_unkept(job: _Job, progress: Progress, *, keep_pixels: bool) -> Scan:
-    """Scan without the cache; the pixels, if kept, are in a temporary file as long as somebody uses them."""
-    folder = None
-    scanned = ScannedImages.empty(len(job.images))
-    if keep_pixels:
-        in_memory = Path("/dev/shm")  # noqa: S108 - a folder in memory, where the system has one
-        folder = tempfile.TemporaryDirectory(prefix="cnnforge-", dir=in_memory if in_memory.is_dir() else None)
-        job = _allocate(job, Path(folder.name))
-    _run(job, np.arange(len(job.images)), scanned, progress)
-    return Scan(scanned, _rows(job, Path(folder.name) if folder else None, owner=folder))
+def _scan_unkept(job: _Job, mode: str) -> Scan:
+    """Scan without the cache; the pixels, if kept, are in a file without a name, gone when nobody uses it."""
+    scanned, rows = ScannedImages.empty(len(job.images)), np.arange(len(job.images))
+    parent = None if mode == "off" else _temporary_parent(job.num_bytes)
+    if parent is None:
+        notes = () if mode == "off" else (_no_temporary_room(job, mode),)
+        _run(job, rows, scanned, None)
+        return Scan(scanned, _rows(job, scanned, None), notes)
+    with (
+        storage_errors(parent),
+        # Deleted at once and used on, so that nothing is left behind even by a process that is killed. Windows deletes
+        # no file in use; there it stays in the temporary folder.
+        tempfile.TemporaryDirectory(prefix="cnnforge-", dir=parent, ignore_cleanup_errors=True) as folder,
+    ):
+        _run(job, rows, scanned, _allocate(job, Path(folder)))
+        return Scan(scanned, _rows(job, scanned, Path(folder)))
 
 
-def _allocate(job: _Job, folder: Path) -> _Job:
-    pixels = folder / store.IMAGES
-    with storage_errors(pixels), pixels.open("wb") as file:
+def _temporary_parent(num_bytes: int) -> Path | None:
+    """Return a folder with ample room for a temporary file: in memory where the system has one, else on disk."""
+    for parent in (Path("/dev/shm"), Path(tempfile.gettempdir())):  # noqa: S108 - a folder in memory
+        if parent.is_dir() and 2 * num_bytes <= shutil.disk_usage(parent).free:
+            return parent
+    return None
+
+
+def _no_temporary_room(job: _Job, mode: str) -> str:
+    size = f"decoded, the images take {job.num_bytes / 1e9:.3g} GB, more than half of what memory and disk have free"
+    if mode != "auto":
+        raise StorageError(f"{size}, received data.store={mode}", hint="set data.store=auto or data.store=off")
+    return f"{size}: they are decoded again in every epoch"
+
+
+def _allocate(job: _Job, folder: Path) -> Path:
+    path = folder / store.IMAGES
+    with path.open("wb") as file:
         file.truncate(max(1, job.num_bytes))
-    return replace(job, pixels=pixels)
+    return path
 
 
-def _take_over(job: _Job, identities: np.ndarray, scanned: ScannedImages) -> np.ndarray:
+def _take_over(job: _Job, identities: np.ndarray, scanned: ScannedImages, pixels: Path) -> np.ndarray:
     """Copy what an earlier store of the same origin knows; return the rows still to be read."""
-    similar = store.find_similar(job.images.location, job.settings)
-    if similar is None or job.pixels is None:
+    similar = _find_similar(job)
+    if similar is None:
         return np.arange(len(identities))
-    folder, known = similar
+    known, old_scanned, old_rows = similar
     row_of = {identity.tobytes(): row for row, identity in enumerate(known)}
+    for row in old_scanned.unread().tolist():
+        del row_of[known[row].tobytes()]
     found = np.array([row_of.get(identity.tobytes(), -1) for identity in identities], dtype=np.int64)
     mine, theirs = np.flatnonzero(found >= 0), found[found >= 0]
-    scanned.take(ScannedImages.load(folder), mine, theirs)
-    old = StoredRows(folder / store.IMAGES, len(known), job.settings.shape)
-    new = np.memmap(job.pixels, np.uint8, "r+", shape=(len(identities), *job.settings.shape))
-    for start in range(0, len(mine), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        new[mine[part]] = old.gather(theirs[part])
+    scanned.take(old_scanned, mine, theirs)
+    with closing(PixelWriter(pixels, job.row_bytes)) as writer:
+        for start in range(0, len(mine), _COPIED_AT_ONCE):
+            part = slice(start, start + _COPIED_AT_ONCE)
+            for row, image in zip(mine[part].tolist(), old_rows.gather(theirs[part]), strict=True):
+                writer.write(row, image)
     return np.flatnonzero(found < 0)
 
 
-def _run(job: _Job, rows: np.ndarray, scanned: ScannedImages, progress: Progress) -> None:
+def _find_similar(job: _Job) -> tuple[np.ndarray, ScannedImages, StoredRows] | None:
+    """Return the identities, columns and pixels of the latest store of the same origin and settings."""
+    for folder in store.find_similar(job.images.location, job.settings):
+        try:
+            known = store.load_identities(folder)
+            rows = StoredRows(folder / store.IMAGES, len(known), job.settings.shape)
+            return known, ScannedImages.load(folder, len(known)), rows
+        except Exception:  # noqa: S112 - damaged, without pixels, or removed this moment: the next one
+            continue
+    return None
+
+
+def _run(job: _Job, rows: np.ndarray, scanned: ScannedImages, pixels: Path | None) -> None:
     """Read and decode the given rows into the columns and, if there is one, the file of pixels."""
     done = 0
-    for records in _records(job, rows):
-        for record in records:
-            _note(scanned, record)
-        done += len(records)
-        progress(done, len(rows))
+    with closing(read_all(Task(job.images.read, job.settings, pixels), rows)) as results:
+        for records in results:
+            for record in records:
+                _note(scanned, record)
+            done += len(records)
+            job.progress(done, len(rows))
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    row: int
-    sha256: bytes
-    reason: str | None = None
-    width: int = 0
-    height: int = 0
-    format: int = 0
-    perceptual_hash: int = 0
-    is_animated: bool = False
-
-
-def _note(scanned: ScannedImages, record: _Record) -> None:
+def _note(scanned: ScannedImages, record: Record) -> None:
     row = record.row
     scanned.sha256[row] = np.frombuffer(record.sha256, np.uint8)
     scanned.widths[row], scanned.heights[row] = record.width, record.height
@@ -194,99 +243,3 @@ def _note(scanned: ScannedImages, record: _Record) -> None:
     scanned.is_animated[row] = record.is_animated
     if record.reason is not None:
         scanned.reasons[row] = record.reason
-
-
-def _records(job: _Job, rows: np.ndarray) -> Iterator[list[_Record]]:
-    chunks = [rows[start : start + _CHUNK].tolist() for start in range(0, len(rows), _CHUNK)]
-    if len(rows) < _MIN_IMAGES_FOR_PROCESSES:
-        yield from (_read_rows(job, chunk) for chunk in chunks)
-    elif not _can_be_sent(job):
-        yield from _in_any_order(ThreadPoolExecutor(num_processors()), partial(_read_rows, job), chunks)
-    else:
-        context = multiprocessing.get_context("spawn")
-        processes = ProcessPoolExecutor(num_processors(), context, _start_process, (job,))
-        try:
-            yield from _in_any_order(processes, _read_rows_in_process, chunks)
-        except BrokenProcessPool:
-            raise DataError(
-                "a process that decodes images was killed, by the system for want of memory or by a damaged image",
-                hint="leave the largest images out: --set data.max_pixels=…",
-            ) from None
-
-
-def _can_be_sent(job: _Job) -> bool:
-    """Return whether the source can be sent to another process."""
-    try:
-        pickle.dumps(job)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return False
-    return True
-
-
-def _in_any_order(
-    executor: Executor, read_rows: Callable[[list[int]], list[_Record]], chunks: list[list[int]]
-) -> Iterator[list[_Record]]:
-    """Yield results as they come, never with more than a few chunks waiting, so that memory stays flat."""
-    remaining = iter(chunks)
-    try:
-        pending = {executor.submit(read_rows, chunk) for chunk in islice(remaining, 4 * num_processors())}
-        while pending:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            pending |= {executor.submit(read_rows, chunk) for chunk in islice(remaining, len(finished))}
-            yield from (future.result() for future in finished)
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-_process_job: list[_Job] = []  # the job of this process, if it is one that decodes
-
-
-def _start_process(job: _Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides what happens
-    _process_job.append(job)
-
-
-def _read_rows_in_process(rows: list[int]) -> list[_Record]:
-    return _read_rows(_process_job[-1], rows)
-
-
-def _read_rows(job: _Job, rows: list[int]) -> list[_Record]:
-    """Read, hash and decode those rows and write their pixels."""
-    with job.pixels.open("r+b", buffering=0) if job.pixels else nullcontext() as file:
-        return [_read_row(job, row, file) for row in rows]
-
-
-def _read_row(job: _Job, row: int, file: FileIO | None) -> _Record:
-    try:
-        content = job.images.read(row)
-    except (OSError, ValueError) as error:
-        return _Record(row, bytes(32), reason=_short(error))
-    sha256 = hashlib.sha256(content if isinstance(content, bytes) else content.tobytes()).digest()
-    try:
-        decoded = decode(content, job.settings)
-    except UnreadableImageError as error:
-        return _Record(row, sha256, reason=str(error))
-    if file is not None:
-        file.seek(row * job.row_bytes)
-        file.write(decoded.pixels.tobytes())
-    return _Record(
-        row,
-        sha256,
-        width=decoded.width,
-        height=decoded.height,
-        format=FORMAT_NAMES.index(decoded.format),
-        perceptual_hash=perceptual_hash(decoded.image),
-        is_animated=decoded.is_animated,
-    )
-
-
-def perceptual_hash(image: Image.Image) -> int:
-    """Return the 64-bit difference hash of an image (ImageHash's ``dhash``): alike for pictures that look alike."""
-    factor = max(1, min(image.size) // 2 // 8 if min(image.size) < 8 * _HASH_REDUCTION else _HASH_REDUCTION)
-    bits = imagehash.dhash(image.reduce(factor)).hash
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
-
-
-def _short(error: Exception) -> str:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(reason).split())[:200].lower()

@@ -56,12 +56,23 @@ class ScannedImages:
         (folder / "reasons.json").write_text(json.dumps(self.reasons), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> ScannedImages:
-        """Read the columns from a folder."""
+    def load(cls, folder: Path, num_images: int) -> ScannedImages:
+        """Read the columns from a folder.
+
+        Raises:
+            Exception: Of whatever kind: the files are damaged, or hold another number of images.
+        """
         with np.load(folder / "scan.npz", allow_pickle=False) as arrays:
             columns = {name: arrays[name] for name in _columns()}
         reasons = json.loads((folder / "reasons.json").read_text(encoding="utf-8"))
+        if {len(column) for column in columns.values()} != {num_images}:
+            raise ValueError(f"expected {num_images} rows in {folder}")
         return cls(**columns, reasons={int(row): reason for row, reason in reasons.items()})
+
+    def unread(self) -> np.ndarray:
+        """Return the rows whose image could not even be read, which may be otherwise the next time."""
+        rows = np.array(sorted(self.reasons), np.int64)
+        return rows[~self.sha256[rows].any(axis=1)]
 
 
 def _columns() -> list[str]:

@@ -52,11 +52,13 @@ def assign(
         fixed: Splits that the source fixes. They are kept; a split that none of the images has is cut out of train.
 
     Raises:
-        DataError: A class has too few distinct images to be in every split.
+        DataError: A class has too few distinct images to be in every split, or is missing from a fixed one.
     """
     positions = np.array([position(row.tobytes(), settings.seed) for row in sha256], dtype=float)
     splits = np.full(len(labels), TRAIN, np.int8) if fixed is None else fixed.astype(np.int8)
-    given = {TRAIN} if fixed is None else set(np.unique(splits).tolist())
+    given = {TRAIN} if fixed is None else {TRAIN, *np.unique(splits).tolist()}
+    if fixed is not None:
+        _check_classes(splits, labels, class_names, given)
     fractions = {TEST: settings.test_fraction, VALIDATION: settings.validation_fraction}
     missing = [split for split, fraction in fractions.items() if fraction > 0 and split not in given]
     low = 0.0
@@ -66,10 +68,23 @@ def assign(
         splits[movable & (positions >= low) & (positions < high)] = split
         low = high
     notes = _note_missing(missing) if fixed is not None else []
-    wanted = sorted({TRAIN, *missing} | given)
     for label, name in enumerate(class_names):
-        notes += _fill_empty(splits, positions, np.flatnonzero(labels == label), wanted, name)
+        rows = np.flatnonzero(movable & (labels == label))
+        notes += _fill_empty(splits, positions, rows, sorted([TRAIN, *missing]), name)
     return splits, notes
+
+
+def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], given: set[int]) -> None:
+    lacking = [
+        f"{SPLITS[split]} lacks {', '.join(absent)}"
+        for split in sorted(given)
+        if (absent := [n for label, n in enumerate(class_names) if not ((labels == label) & (splits == split)).any()])
+    ]
+    if lacking:
+        raise DataError(
+            f"expected usable images of every class in every split that the data have, received: {'; '.join(lacking)}",
+            hint="add photographs of those classes, or take the classes or the split out of the data",
+        )
 
 
 def _note_missing(missing: Sequence[int]) -> list[str]:
@@ -87,7 +102,7 @@ def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wan
         if len(np.unique(positions[candidates])) < 2:
             raise DataError(
                 f"expected at least {len(wanted)} different images of class {name!r}, one for each of"
-                f" {', '.join(SPLITS[s] for s in wanted)}; received {len(np.unique(positions[rows]))}",
+                f" {', '.join(SPLITS[s] for s in wanted)}, received {len(np.unique(positions[rows]))}",
                 hint="add photographs of that class, or set data.test_fraction or data.validation_fraction to 0",
             )
         nearest = positions[candidates].min()

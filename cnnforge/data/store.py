@@ -3,7 +3,8 @@
 A store is a folder ``<cache>/images/<key>`` with ``images.u8`` (every image, uint8, one after the other), the scan's
 columns and ``store.json``. The key is a hash of the decoding settings and of every image's name and signature, so a
 changed photograph or setting is another store. It is built beside under a temporary name, by one process at a time,
-and renamed into place. When the stores outgrow their limit, the least recently used go first.
+and renamed into place. When the stores outgrow their limit, the least recently used go first. Names that start with a
+dot are no stores: locks, and what is being built or removed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import filelock
 import numpy as np
+import PIL
 import platformdirs
 
 from cnnforge import files
@@ -30,6 +31,8 @@ FORMAT_VERSION = 1
 IMAGES = "images.u8"
 _DESCRIPTION = "store.json"
 _IDENTITIES = "identities.npy"
+_BUILDING = ".building"
+_REMOVED = ".removed"
 _FREE_SHARE = 0.5  # of the disk's free space that stores may take when no limit is set
 
 
@@ -57,17 +60,20 @@ def stores_dir() -> Path:
 
 
 def limit_bytes() -> int:
-    """Return how many bytes all stores together may take: ``CNNFORGE_CACHE_GB``, else half of what the disk has free.
+    """Return how many bytes all stores together may take: ``CNNFORGE_CACHE_GB``, else half of the disk's free space.
+
+    Never more than fit on the disk; what stores take already counts as free.
 
     Raises:
         RecipeError: ``CNNFORGE_CACHE_GB`` is no number.
     """
     chosen = os.environ.get("CNNFORGE_CACHE_GB")
+    on_disk = _free_bytes() + sum(info.num_bytes for info in list_stores())
     if chosen is None:
-        return int((_free_bytes() + sum(info.num_bytes for info in list_stores())) * _FREE_SHARE)
+        return int(on_disk * _FREE_SHARE)
     try:
-        return int(float(chosen) * 1e9)
-    except ValueError:
+        return min(int(float(chosen) * 1e9), on_disk)
+    except (ValueError, OverflowError):
         raise RecipeError(f"expected a number of gigabytes, received CNNFORGE_CACHE_GB={chosen}") from None
 
 
@@ -81,8 +87,8 @@ def identities(names: Sequence[str], signatures: Sequence[str]) -> np.ndarray:
 
 
 def settings_key(settings: DecodeSettings) -> str:
-    """Return the decoding settings as one text."""
-    return json.dumps({"format": FORMAT_VERSION, **asdict(settings)}, sort_keys=True)
+    """Return what pixels depend on beside the image, as one text: the settings and the decoder's version."""
+    return json.dumps({"format": FORMAT_VERSION, "pillow": PIL.__version__, **asdict(settings)}, sort_keys=True)
 
 
 def store_key(settings: DecodeSettings, image_identities: np.ndarray, *, has_pixels: bool) -> str:
@@ -95,27 +101,38 @@ def store_key(settings: DecodeSettings, image_identities: np.ndarray, *, has_pix
 
 def list_stores() -> list[StoreInfo]:
     """Return the finished stores, the least recently used first."""
-    found = [_describe(path.parent) for path in stores_dir().glob(f"*/{_DESCRIPTION}")]
+    found = [_describe(path.parent) for path in stores_dir().glob(f"[!.]*/{_DESCRIPTION}")]
     return sorted((info for info in found if info), key=lambda info: info.last_used)
 
 
-def remove(info: StoreInfo) -> None:
-    """Delete a store: renamed first, so that nobody opens half of one."""
-    doomed = info.path.with_name(f".{info.path.name}.removed-{os.getpid()}")
-    with files.storage_errors(info.path):
-        info.path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+def remove(info: StoreInfo) -> bool:
+    """Delete a store, unless a process is building it this moment; return whether it is gone.
+
+    It is renamed first, so that nobody opens half of one. A run that has it open reads on.
+
+    Raises:
+        StorageError: It cannot be deleted.
+    """
+    with files.storage_errors(info.path), _lock_if_free(info.path.name) as is_locked:
+        if is_locked and info.path.exists():
+            doomed = info.path.with_name(f".{info.path.name}{_REMOVED}")
+            shutil.rmtree(doomed, ignore_errors=True)  # what a killed process left
+            info.path.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+        return is_locked
 
 
 def make_room(num_bytes: int) -> bool:
     """Delete the least recently used stores until ``num_bytes`` more fit the limit; False if they never will."""
     limit = limit_bytes()
+    stores = list_stores()
+    taken = sum(info.num_bytes for info in stores)
     if num_bytes > limit:
         return False
-    stores = list_stores()
-    while stores and sum(info.num_bytes for info in stores) + num_bytes > limit:
-        remove(stores.pop(0))
-    return num_bytes <= _free_bytes()
+    for info in stores:
+        if taken + num_bytes > limit and remove(info):
+            taken -= info.num_bytes
+    return taken + num_bytes <= limit and num_bytes <= _free_bytes()
 
 
 def find(key: str) -> Path | None:
@@ -125,33 +142,42 @@ def find(key: str) -> Path | None:
         os.utime(path / _DESCRIPTION)
     except FileNotFoundError:
         return None
-    except PermissionError:
+    except NotADirectoryError:
+        return None  # a file stands where the cache should; making the store will say so
+    except OSError:
         pass  # a cache shared read-only: its use cannot be noted, and need not be
     return path
 
 
-def find_similar(location: str, settings: DecodeSettings) -> tuple[Path, np.ndarray] | None:
-    """Return the latest store of the same origin and settings with its identities, to take over what is unchanged."""
+def find_similar(location: str, settings: DecodeSettings) -> Iterator[Path]:
+    """Yield the stores of the same origin and settings, the latest first, to take over what is unchanged."""
     wanted = settings_key(settings)
     for info in reversed(list_stores()):
-        if (info.location, info.settings) == (location, wanted) and (info.path / IMAGES).exists():
-            return info.path, np.load(info.path / _IDENTITIES, allow_pickle=False)
-    return None
+        if (info.location, info.settings) == (location, wanted):
+            yield info.path
+
+
+def load_identities(folder: Path) -> np.ndarray:
+    """Return the identities of a store's images."""
+    found: np.ndarray = np.load(folder / _IDENTITIES, allow_pickle=False)
+    return found
 
 
 @contextmanager
 def building(key: str, location: str, settings: DecodeSettings, image_identities: np.ndarray) -> Iterator[Path]:
-    """Yield a temporary folder to fill; on success it becomes the store of that key.
+    """Yield a temporary folder to fill; on success it becomes the store of that key. The caller holds its lock.
 
     Raises:
         StorageError: The cache cannot be written to.
     """
     folder = stores_dir()
-    temporary = folder / f".{key}.building-{os.getpid()}"
+    temporary = folder / f".{key}{_BUILDING}"
     with files.storage_errors(folder):
-        temporary.mkdir(parents=True)
+        shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
+        temporary.mkdir()
         try:
             yield temporary
+            _sync(temporary / IMAGES)
             np.save(temporary / _IDENTITIES, image_identities, allow_pickle=False)
             description = {
                 "location": location,
@@ -159,18 +185,30 @@ def building(key: str, location: str, settings: DecodeSettings, image_identities
                 "settings": settings_key(settings),
             }
             files.write_json(temporary / _DESCRIPTION, description)
+            shutil.rmtree(folder / key, ignore_errors=True)  # a damaged one, or one that can be completed now
             temporary.rename(folder / key)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _sync(path: Path) -> None:
+    """Wait until the pixels are on the disk: after a power cut they could be black, and nothing would notice."""
+    if path.exists():
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+
+
 @contextmanager
 def locked(key: str) -> Iterator[None]:
-    """Hold the lock of one store, so that two runs on the same data decode it once."""
+    """Hold the lock of one store, so that two runs on the same data decode it once.
+
+    Raises:
+        StorageError: The cache cannot be written to.
+    """
     folder = stores_dir()
     with files.storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f".{key}.lock")
+        lock = _lock(key)
         lock.acquire()
     try:
         yield
@@ -178,23 +216,47 @@ def locked(key: str) -> Iterator[None]:
         lock.release()
 
 
-def remove_leftovers(max_age_seconds: float = 86_400) -> None:
-    """Delete what killed processes left half built, once it is a day old."""
-    for path in stores_dir().glob(".*.building-*"):
-        if time.time() - path.stat().st_mtime > max_age_seconds:
-            shutil.rmtree(path, ignore_errors=True)
+@contextmanager
+def _lock_if_free(key: str) -> Iterator[bool]:
+    """Hold the lock of one store if nobody else does; yield whether this is so."""
+    lock = _lock(key)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _lock(key: str) -> filelock.BaseFileLock:
+    return filelock.FileLock(stores_dir() / f".{key}.lock")
+
+
+def remove_leftovers() -> None:
+    """Delete what killed processes left half built or half removed."""
+    for ending in (_BUILDING, _REMOVED):
+        for path in stores_dir().glob(f".*{ending}"):
+            with _lock_if_free(path.name.removeprefix(".").removesuffix(ending)) as is_locked:
+                if is_locked:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _describe(path: Path) -> StoreInfo | None:
     try:
-        description = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
+        text = (path / _DESCRIPTION).read_text(encoding="utf-8", errors="replace")
         num_bytes = sum(file.stat().st_size for file in path.iterdir())
         last_used = (path / _DESCRIPTION).stat().st_mtime
-    except (OSError, ValueError):
+    except OSError:
         return None  # being removed by another process
-    return StoreInfo(
-        path, num_bytes, description["num_images"], description["location"], description["settings"], last_used
-    )
+    try:
+        description = json.loads(text)
+        facts = (description["num_images"], description["location"], description["settings"])
+    except (ValueError, KeyError, TypeError):
+        facts = (0, "damaged", "")  # of no use to anybody, but it takes room and can be removed
+    return StoreInfo(path, num_bytes, *facts, last_used)
 
 
 def _free_bytes() -> int:

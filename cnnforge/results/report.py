@@ -13,8 +13,11 @@ from cnnforge.results import formats, run_files, sections
 from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir
 
-MAX_PICTURE_BYTES = 3_000_000
-"""Total size of the pictures in a report; as text they take a third more, and a report stays below 5 MB."""
+MAX_PICTURE_BYTES = 4_000_000
+"""Total length of the mistakes' pictures in a report, as text; with the rest a report stays below 5 MB."""
+
+MAX_SHEET_BYTES = 500_000
+"""Length of the sheet of augmented images, as text."""
 
 _MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
@@ -48,26 +51,36 @@ def write_report(run_dir: RunDir) -> Path:
 
 def render(found: RunFiles) -> str:
     """Return the report as HTML."""
-    return _environment().get_template("report.html.j2").render(files=found, s=sections, mistakes=mistakes(found))
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(files=found, s=sections, mistakes=mistakes(found), augmentation=augmentation(found))
+    )
+
+
+def augmentation(found: RunFiles) -> str:
+    """Return the sheet of augmented training images as a data URI, empty if there is none."""
+    return _picture_uri(found.directory.path, found.directory.augmentation.name, MAX_SHEET_BYTES)
 
 
 def mistakes(found: RunFiles) -> list[Mistake]:
     """Return the worst mistakes, with pictures as long as they fit into ``MAX_PICTURE_BYTES``."""
     shown, left = [], MAX_PICTURE_BYTES
     for mistake in found.evaluation.get("mistakes", ()):
-        picture = _read_picture(found.directory.path, mistake.get("file") or "", left)
-        left -= len(picture)
-        media_type = _MEDIA_TYPES[Path(mistake["file"]).suffix.lower()] if picture else ""
-        uri = f"data:{media_type};base64,{base64.b64encode(picture).decode('ascii')}" if picture else ""
+        uri = _picture_uri(found.directory.path, mistake.get("file") or "", left)
+        left -= len(uri)
         shown.append(Mistake(mistake["name"], mistake["label"], mistake["predicted"], mistake["probability"], uri))
     return shown
 
 
-def _read_picture(folder: Path, name: str, max_bytes: int) -> bytes:
-    """Return a picture of the run directory; empty if it is none, too large, or lies anywhere else."""
+def _picture_uri(folder: Path, name: str, max_length: int) -> str:
+    """Return a picture of the run directory as a data URI; empty if it is none, too large, or lies anywhere else."""
     path = (folder / name).resolve()
-    is_ours = path.is_relative_to(folder.resolve()) and path.suffix.lower() in _MEDIA_TYPES and path.is_file()
-    return path.read_bytes() if is_ours and path.stat().st_size <= max_bytes else b""
+    media_type = _MEDIA_TYPES.get(path.suffix.lower())
+    if media_type is None or not path.is_relative_to(folder.resolve()) or not path.is_file():
+        return ""
+    uri = f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    return uri if len(uri) <= max_length else ""
 
 
 def _environment() -> Environment:

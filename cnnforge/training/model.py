@@ -10,6 +10,7 @@ import keras
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.training import components
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -35,6 +36,19 @@ def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "fl
         except Exception as error:
             raise PluginError(f"{owner} failed: {type(error).__name__}: {error}") from error
     _check(model, resolved.input_shape, num_classes, owner)
+    return model
+
+
+def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int, policy: str) -> keras.Model:
+    """Return the recipe's network compiled as ``[training]`` says, its weights drawn from the recipe's seed."""
+    training = resolved.recipe.training
+    keras.utils.set_random_seed(training.seed)
+    model = build_model(resolved, num_classes, policy=policy)
+    model.compile(
+        optimizer=components.build_optimizer(training, steps_per_epoch),
+        loss=components.build_loss(training, num_classes),
+        metrics=components.build_metrics(training),
+    )
     return model
 
 

@@ -39,17 +39,17 @@ class Precision:
 
 
 def choose(
-    setting: str, compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]
+    wanted: str, compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]
 ) -> Precision:
     """Return the policy to train under.
 
     Args:
-        setting: ``training.precision``.
+        wanted: ``training.precision``.
         compiled_model: Returns the model, compiled, under a policy.
         batch: Images and targets of one batch, for the measurement.
     """
-    if setting != "auto":
-        return Precision(BFLOAT16 if setting == "bfloat16" else FLOAT32, "set in the recipe")
+    if wanted != "auto":
+        return Precision(BFLOAT16 if wanted == "bfloat16" else FLOAT32, "set in the recipe")
     if not has_bfloat16():
         return Precision(FLOAT32, "this hardware has no bfloat16 arithmetic")
     path = _memory_path(compiled_model(FLOAT32), batch[0].shape)
@@ -59,6 +59,11 @@ def choose(
         measured = _measure(compiled_model, batch)
         files.write_json(path, asdict(measured))
         return measured
+
+
+def setting(policy: str) -> str:
+    """Return the value of ``training.precision`` that always gives this policy."""
+    return policy.removeprefix("mixed_")
 
 
 def has_bfloat16() -> bool:

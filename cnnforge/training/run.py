@@ -6,25 +6,28 @@ import datetime
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from cnnforge import files, run_dir
-from cnnforge.data.feed import Feed, encode_targets
+from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, open_source, prepare
-from cnnforge.errors import DataError, InterruptedRunError, StorageError, TrainingError
+from cnnforge.errors import InterruptedRunError, StorageError, TrainingError
 from cnnforge.host import PluginHost
-from cnnforge.labelled_images import SPLITS, LabelledImages
+from cnnforge.labelled_images import LabelledImages
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results import evaluation
 from cnnforge.results.report import write_report
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training import callbacks, components, precision
+from cnnforge.training.augmentation_sheet import write_sheet
+from cnnforge.training.feeds import make_feeds
 from cnnforge.training.interrupt import Interrupt
-from cnnforge.training.model import build_model
+from cnnforge.training.model import build_model, compiled_model
 from cnnforge.training.peak_memory import peak_memory_bytes
 
 
@@ -53,7 +56,7 @@ def run(
     try:
         with Interrupt() as interrupt:
             data = job.prepare(images)
-            feeds = job.feeds(data)
+            feeds = make_feeds(resolved, data)
             model = job.build(data, feeds)
             job.fit(model, feeds, interrupt)
             result = job.evaluate(data, feeds)
@@ -112,52 +115,20 @@ class _Job:
         self.lap("scan")
         return data
 
-    def feeds(self, data: PreparedData) -> dict[str, Feed]:
-        """Return a feed for each split that has images."""
-        training, wanted = self.resolved.recipe.training, self.resolved.recipe.evaluation.split
-        loss = components.build_loss(training, len(data.manifest.class_names))
-        feeds = {
-            split: Feed(
-                data.rows,
-                rows,
-                encode_targets(
-                    data.manifest.labels[rows],
-                    len(data.manifest.class_names),
-                    sparse=components.wants_class_indices(loss),
-                ),
-                training.batch_size,
-                shuffle_seed=training.seed if split == "train" else None,
-            )
-            for split in SPLITS
-            if len(rows := data.manifest.rows(split))
-        }
-        if wanted not in feeds:
-            raise DataError(
-                f"expected images in the split to evaluate on, received evaluation.split={wanted}, which has none",
-                hint="raise data.test_fraction, or evaluate on another split: --set evaluation.split=validation",
-            )
-        return feeds
-
     def build(self, data: PreparedData, feeds: dict[str, Feed]) -> keras.Model:
         """Return the compiled model in the precision that suits it."""
         training = self.resolved.recipe.training
-        num_classes, steps = len(data.manifest.class_names), len(feeds["train"])
-
-        def compiled(policy: str) -> keras.Model:
-            keras.utils.set_random_seed(training.seed)
-            model = build_model(self.resolved, num_classes, policy=policy)
-            model.compile(
-                optimizer=components.build_optimizer(training, steps),
-                loss=components.build_loss(training, num_classes),
-                metrics=components.build_metrics(training),
-            )
-            return model
-
-        chosen = precision.choose(training.precision, compiled, feeds["train"][0])
+        compiled = partial(compiled_model, self.resolved, len(data.manifest.class_names), len(feeds["train"]))
+        images, targets, *_ = feeds["train"][0]
+        chosen = precision.choose(training.precision, compiled, (images, targets))
         model = compiled(chosen.policy)
         self.directory.update_run(
             precision={"policy": chosen.policy, "reason": chosen.reason}, model={"num_parameters": model.count_params()}
         )
+        # With what was measured written down, the recorded recipe repeats the run wherever it is run again.
+        decided = training.model_copy(update={"precision": precision.setting(chosen.policy)})
+        recorded = self.resolved.recipe.model_copy(update={"training": decided})
+        files.write_text(self.directory.recipe, recorded.to_toml())
         self.reporter.say(f"Network  {model.count_params():,} parameters, {chosen.policy} ({chosen.reason})")
         self.lap("preparation")
         return model
@@ -167,6 +138,8 @@ class _Job:
         training, num_images = self.resolved.recipe.training, len(feeds["train"].rows)
         best = callbacks.BestWeights(self.directory)
         log = callbacks.MetricsLog(self.directory, feeds["train"])
+        if training.augmentation.is_on:
+            write_sheet(self.directory, feeds["train"], training.augmentation)
         run_callbacks: Sequence[keras.callbacks.Callback] = [
             callbacks.StopOnDivergence(),
             log,
@@ -243,12 +216,10 @@ def _data_line(facts: dict[str, Any]) -> str:
 
 
 def _speed_line(facts: dict[str, Any]) -> str:
+    speed = f"{facts['images_per_second']:,.0f} images/s, {facts['waiting_share']:.1%} of training waiting for data"
     peak = facts["peak_memory_bytes"]
     memory = f", peak memory {peak / 1e9:.1f} GB" if peak else ""
-    return (
-        f"Speed    {facts['images_per_second']:,.0f} images/s, waiting for data {facts['waiting_share']:.1%} of training"
-        f"{memory}, {facts['seconds']['total']:.0f} s in all"
-    )
+    return f"Speed    {speed}{memory}, {facts['seconds']['total']:.0f} s in all"
 
 
 def _now() -> str:

@@ -6,7 +6,7 @@ light, noise) is drawn from one distribution for both classes, so that only the 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -102,7 +102,13 @@ def _cushions(pencil: ImageDraw.ImageDraw, base: Colour, rng: np.random.Generato
         pencil.regular_polygon((x, y, rng.uniform(12, 26)), 4, rotation=angle, fill=_pastel(rng), outline=base)
 
 
-_SCENES: tuple[Any, ...] = (_room, _meadow, _lights, _stripes, _cushions)
+_SCENES: tuple[Callable[[ImageDraw.ImageDraw, Colour, np.random.Generator], None], ...] = (
+    _room,
+    _meadow,
+    _lights,
+    _stripes,
+    _cushions,
+)
 
 
 def _pastel(rng: np.random.Generator) -> Colour:

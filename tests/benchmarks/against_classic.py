@@ -1,14 +1,16 @@
 """CNNForge against the classic script on the same photographs, in turn, in one run.
 
-``python tests/benchmarks/against_classic.py ARCHIVE [--seeds 3] [--epochs 15]``. The archive is unpacked for the
-classic (it reads nothing else) into the very splits that CNNForge uses. Every round trains CNNForge with
-``precision=auto`` and with float32, and the classic; the table gives medians of the times and means of the accuracies.
+``python tests/benchmarks/against_classic.py ARCHIVE [--seeds 3] [--epochs 15] [--only LABEL ...]``. The archive is
+unpacked for the scripts into the very splits that CNNForge uses. Every round trains CNNForge with ``precision=auto``
+and with float32, the classic, and the pipeline of Keras's guides in both precisions; the table gives medians of the
+times and means of the accuracies. CNNForge's times are those of the whole process, with an empty image store.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -17,9 +19,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cnnforge.image_files import open_files
+from cnnforge import recipe, resolve
+from cnnforge.data.prepare import open_source, prepare
+from cnnforge.host import PluginHost
+from cnnforge.registry import Registry
 
 FOLDERS = {"train": "training", "validation": "validation", "test": "testing"}
+
+
+SIDES = {
+    "cnnforge": ("cnnforge", "auto"),
+    "classic": ("classic.py", ""),
+    "cnnforge float32": ("cnnforge", "float32"),
+    "guide float32": ("keras_guide.py", "float32"),
+    "guide bfloat16": ("keras_guide.py", "bfloat16"),
+}
 
 
 def main() -> None:
@@ -28,29 +42,34 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--work-dir", type=Path)
     arguments = parser.parse_args()
+    results: dict[str, list[dict[str, Any]]] = {label: [] for label in arguments.only}
     with tempfile.TemporaryDirectory(dir=arguments.work_dir) as work:
-        results: dict[str, list[dict[str, Any]]] = {"cnnforge": [], "cnnforge float32": [], "classic": []}
+        folder = unpack(arguments.archive, Path(work))
         for seed in range(arguments.seeds):
-            for label, precision in (("cnnforge", "auto"), ("cnnforge float32", "float32")):
-                results[label].append(train(arguments.archive, Path(work), seed, arguments.epochs, precision))
-                print(label, seed, json.dumps(results[label][-1]), flush=True)
-            folder = unpack(arguments.archive, Path(work))
-            results["classic"].append(classic(folder, seed, arguments.epochs))
-            print("classic", seed, json.dumps(results["classic"][-1]), flush=True)
+            for label in arguments.only:
+                program, precision = SIDES[label]
+                if program == "cnnforge":
+                    result = train(arguments.archive, Path(work), seed, arguments.epochs, precision)
+                else:
+                    result = script(program, folder, seed, arguments.epochs, precision)
+                results[label].append(result)
+                print(label, seed, json.dumps(result), flush=True)
     print_table(results)
 
 
 def train(archive: Path, work: Path, seed: int, epochs: int, precision: str) -> dict[str, Any]:
-    """Run ``cnnforge run catsdogs`` as a process, from its start to its end, its image store empty for seed 0."""
+    """Run ``cnnforge run catsdogs`` as a process, from its start to its end, its image store empty."""
     name = f"{precision}-{seed}"
     command = [Path(sys.executable).with_name("cnnforge"), "run", "catsdogs", "--data", archive]
     command += ["--runs-dir", work, "--name", name, "--set", f"training.seed={seed}"]
     command += ["--set", f"training.precision={precision}", "--set", f"training.epochs={epochs}"]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    seconds = time.perf_counter() - start
+    with tempfile.TemporaryDirectory(dir=work) as cache:
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "CNNFORGE_CACHE_DIR": cache})
+        seconds = time.perf_counter() - start
     lines = [json.loads(line) for line in (work / name / "metrics.jsonl").read_text().splitlines()]
     return {
         "seconds": round(seconds, 1),
@@ -61,24 +80,24 @@ def train(archive: Path, work: Path, seed: int, epochs: int, precision: str) -> 
 
 
 def unpack(archive: Path, work: Path) -> Path:
-    """Write the photographs into class folders of the splits that the first run used."""
-    folder = work / "unpacked"
-    if folder.exists():
-        return folder
-    photographs = open_files(archive)
-    for text in (work / "auto-0" / "manifest.jsonl").read_text().splitlines():
-        line = json.loads(text)
-        if "split" in line:
-            target = folder / FOLDERS[line["split"]] / line["class"] / Path(line["name"]).name
+    """Write the photographs into class folders of the splits that CNNForge's runs use."""
+    registry = Registry(PluginHost.discover())
+    loaded = recipe.load("catsdogs", registry, [f"data.path={str(archive.absolute())!r}", "data.store='off'"])
+    resolved = resolve.resolve(loaded, registry)
+    images = open_source(resolved)
+    manifest = prepare(resolved, images, lambda done, total: None).manifest
+    for split, name in FOLDERS.items():
+        for row in manifest.rows(split).tolist():
+            target = work / "unpacked" / name / images.class_names[manifest.labels[row]] / Path(images.names[row]).name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(photographs.read(line["name"]))
-    return folder
+            target.write_bytes(images.read(row))
+    return work / "unpacked"
 
 
-def classic(folder: Path, seed: int, epochs: int) -> dict[str, Any]:
-    """Run the classic script as a process."""
-    script = Path(__file__).with_name("classic.py")
-    command = [sys.executable, script, folder, "--seed", str(seed), "--epochs", str(epochs)]
+def script(name: str, folder: Path, seed: int, epochs: int, precision: str) -> dict[str, Any]:
+    """Run one of the scripts beside this file as a process."""
+    command = [sys.executable, Path(__file__).with_name(name), folder, "--seed", str(seed), "--epochs", str(epochs)]
+    command += ["--precision", precision] if precision else []
     start = time.perf_counter()
     finished = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, Any] = json.loads(finished.stdout.strip().splitlines()[-1])
@@ -87,7 +106,8 @@ def classic(folder: Path, seed: int, epochs: int) -> dict[str, Any]:
 
 def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
     """Print the medians, and each beside the classic's."""
-    base = statistics.median(r["seconds"] for r in results["classic"])
+    reference = results.get("classic") or next(iter(results.values()))
+    base = statistics.median(r["seconds"] for r in reference)
     print(f"{'':18} {'seconds':>8} {'of classic':>10} {'warm epoch':>10} {'test accuracy':>13}")
     for label, rounds in results.items():
         seconds = statistics.median(r["seconds"] for r in rounds)

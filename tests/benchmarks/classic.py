@@ -1,7 +1,8 @@
 """The classic cats-vs-dogs script as the tutorials have it, for comparison.
 
-``python tests/benchmarks/classic.py FOLDER [--epochs 15] [--seed 0]`` with ``FOLDER/{training,validation,testing}/{cat,dog}``.
-Prints one JSON object: seconds in all and of each epoch, validation accuracy of each epoch, test accuracy.
+``python tests/benchmarks/classic.py FOLDER [--epochs 15] [--seed 0]``, with class folders in ``FOLDER/training``,
+``FOLDER/validation`` and ``FOLDER/testing``. Prints one JSON object: seconds in all and of each epoch, validation
+accuracy of each epoch, test accuracy.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/drawn_sample.py [SEED ...]
 
-Expected for every seed: linear below 0.80, classic CNN above 0.93. Needs scikit-learn, which comes with keras-tuner's
-oracles or ``pip install scikit-learn``. Takes about two minutes a seed on two cores.
+Expected for every seed: linear below 0.80, classic CNN above 0.93. Needs scikit-learn.
+Takes about two minutes a seed on two cores.
 """
 
 from __future__ import annotations

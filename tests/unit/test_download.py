@@ -217,11 +217,12 @@ def test_wrong_checksum_twice_is_an_error_and_nothing_stays(server: Server, targ
     assert not part_of(target).exists()
 
 
-def test_page_in_place_of_the_file_is_refused_before_it_is_written(server: Server, target: Path) -> None:
-    server.behave = lambda handler: handler.answer(b"<html>moved</html>")
-    with pytest.raises(DataError, match=f"expected a file of size={len(CONTENT)} bytes, received size=18"):
+def test_page_in_place_of_the_file_is_refused_and_what_there_is_stays(server: Server, target: Path) -> None:
+    put_part(target, CONTENT[:1000])
+    server.behave = lambda handler: handler.answer(b"<html>log in</html>")
+    with pytest.raises(DataError, match=f"expected a file of size={len(CONTENT)} bytes, received size=19"):
         fetch(remote(server.url), target, progress=lambda *_: None)
-    assert not part_of(target).exists()
+    assert part_of(target).read_bytes() == CONTENT[:1000]
 
 
 def test_next_mirror_is_tried_and_continues(server: Server, target: Path) -> None:

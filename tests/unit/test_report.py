@@ -200,7 +200,7 @@ def test_pictures_stop_before_the_report_grows_too_large(tmp_path: Path) -> None
     (tmp_path / "mistakes").mkdir()
     names = [f"mistakes/{i}.jpg" for i in range(4)]
     for name in names:
-        (tmp_path / name).write_bytes(bytes(report.MAX_PICTURE_BYTES // 3))
+        (tmp_path / name).write_bytes(bytes(report.MAX_PICTURE_BYTES // 4 - 100))  # base64 takes a third more
     wrong = [{"name": n, "file": n, "label": "cat", "predicted": "dog", "probability": 0.9} for n in names]
     run_dir = write(tmp_path, evaluation=cats_and_dogs(mistakes=wrong))
     assert len(page(run_dir).all("img")) == 3

@@ -1,0 +1,73 @@
+"""The settings of augmentation: how training images are varied, by preset or knob by knob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cnnforge.errors import did_you_mean
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "none": {},
+    "light": {"flip": "horizontal", "crop": 0.8},
+    "standard": {"flip": "horizontal", "crop": 0.5, "rotation": 10.0, "color": 0.2},
+    "strong": {
+        "flip": "horizontal",
+        "crop": 0.3,
+        "rotation": 15.0,
+        "translation": 0.05,
+        "color": 0.3,
+        "erasing": 0.25,
+        "rand_augment": 0.3,
+        "mixup": 0.2,
+    },
+}
+"""What each preset switches on; a knob that is given beside it is stronger."""
+
+
+class AugmentationSection(BaseModel):
+    """How training images are varied; everything off by default. Validation and test images never are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    flip: Annotated[Literal["none", "horizontal", "both"], Field(description="mirror half of the images")] = "none"
+    crop: Annotated[
+        float, Field(gt=0, le=1, description="smallest share of the area that a random crop keeps; 1: no crop")
+    ] = 1.0
+    rotation: Annotated[float, Field(ge=0, le=180, description="largest turn either way, in degrees")] = 0.0
+    translation: Annotated[float, Field(ge=0, lt=1, description="largest shift, as a share of the side")] = 0.0
+    color: Annotated[float, Field(ge=0, le=1, description="strength of brightness, contrast, saturation")] = 0.0
+    erasing: Annotated[float, Field(ge=0, le=1, description="share of images with a rectangle blotted out")] = 0.0
+    rand_augment: Annotated[
+        float, Field(ge=0, le=1, description="magnitude of two random operations (RandAugment); 0: none")
+    ] = 0.0
+    mixup: Annotated[float, Field(ge=0, le=10, description="blend pairs of images, Beta(mixup, mixup); 0: off")] = 0.0
+    cutmix: Annotated[float, Field(ge=0, le=10, description="paste pieces of others, Beta(cutmix, cutmix)")] = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_the_preset(cls, value: Any) -> Any:
+        """Replace a preset by what it means, so that a recorded recipe never depends on it."""
+        if isinstance(value, str):
+            value = {"preset": value}
+        if not isinstance(value, dict) or "preset" not in value:
+            return value
+        knobs = {name: setting for name, setting in value.items() if name != "preset"}
+        preset = value["preset"]
+        if preset not in PRESETS:
+            raise ValueError(
+                f"unknown preset {preset!r}.{did_you_mean(str(preset), PRESETS)} Known: {', '.join(PRESETS)}"
+            )
+        return {**PRESETS[preset], **knobs}
+
+    @property
+    def mixes_images(self) -> bool:
+        """Whether images are blended with one another, so that targets become fractions."""
+        return bool(self.mixup or self.cutmix)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is varied at all."""
+        return self != AugmentationSection()

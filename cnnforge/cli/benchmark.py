@@ -1,0 +1,51 @@
+"""``cnnforge benchmark``: where the time of a recipe goes on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnforge.cli.common import echo_json, resolve_recipe
+from cnnforge.cli.table import render, wrap
+
+_PARTS = {
+    "scan": "read, check, decode and store every image, once",
+    "feed": "gather (and augment) batches of decoded images",
+    "train_step": "train on a batch that is always there",
+    "train_with_feed": "train on the feed, as a run does",
+    "evaluate": "evaluate on the validation images",
+    "predict": "predict the validation images",
+}
+
+
+def benchmark(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder or archive of photographs.")] = None,
+    architecture: Annotated[str | None, typer.Option("--architecture", help="Another architecture.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
+    ] = None,
+    steps: Annotated[int, typer.Option("--steps", min=3, help="Training steps of each measurement.")] = 40,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Measure reading, feeding, training and evaluating apart, and say what bounds a run."""
+    resolved = resolve_recipe(recipe, data=data, architecture=architecture, settings=settings or [])
+    from cnnforge.backend import import_keras
+
+    import_keras()
+    from cnnforge.cli.terminal import terminal_reporter
+    from cnnforge.training.benchmark import benchmark as measure
+
+    with terminal_reporter(sys.stderr) as reporter:
+        measured = measure(resolved, reporter, steps)
+    if as_json:
+        echo_json(measured)
+        return
+    rows = [(part, f"{measured['images_per_second'][part]:,.0f}", text) for part, text in _PARTS.items()]
+    typer.echo(render(("part", "images/s", "what it does"), rows))
+    chosen = measured["precision"]
+    typer.echo(f"Arithmetic: {chosen['policy']} ({chosen['reason']})")
+    typer.echo(wrap(measured["verdict"]))

@@ -1,0 +1,245 @@
+"""Reading, hashing and decoding images on all processors."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from cnnforge.data.decode import DecodeSettings, UnreadableImageError, content_hash, decode
+from cnnforge.data.scanned import FORMAT_NAMES
+from cnnforge.errors import DataError, PluginError
+from cnnforge.processors import num_processors
+
+_MIN_IMAGES_FOR_PROCESSES = 400  # below, starting processes takes longer than reading the images
+_CHUNK = 64
+_HASH_REDUCTION = 10  # the perceptual hash looks at 9×8 pixels; shrinking by a box first makes it four times faster
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How to read an image, how to decode it, and the file that takes the pixels (None: they are not kept)."""
+
+    read: Callable[[int], bytes | np.ndarray]
+    settings: DecodeSettings
+    pixels: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is learnt of one image; with a reason it is unusable, and without a content hash it could not be read."""
+
+    row: int
+    sha256: bytes = bytes(32)
+    reason: str | None = None
+    width: int = 0
+    height: int = 0
+    format: int = 0
+    perceptual_hash: int = 0
+    is_animated: bool = False
+
+
+class PixelWriter:
+    """Writes images into a file of rows, each at its place."""
+
+    def __init__(self, path: Path, row_bytes: int) -> None:
+        self._file = path.open("r+b", buffering=0)
+        self._row_bytes = row_bytes
+
+    def write(self, row: int, pixels: np.ndarray) -> None:
+        """Write one image.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        self._file.seek(row * self._row_bytes)
+        if self._file.write(pixels.data) != self._row_bytes:
+            # The system wrote what fitted and reports no error; a row half black must not go unnoticed.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
+    """Read and decode the given rows, in processes where that pays; yield what is learnt as it comes, in any order.
+
+    Closing the iterator, or an interrupt, stops the workers at once.
+
+    Raises:
+        DataError: A worker process was killed.
+        OSError: The pixels cannot be written.
+        PluginError: The source returns something else than bytes or an array.
+    """
+    chunks = [rows[start : start + _CHUNK].tolist() for start in range(0, len(rows), _CHUNK)]
+    if len(rows) < _MIN_IMAGES_FOR_PROCESSES:
+        worker = _Worker(task)
+        try:
+            yield from (worker.read_rows(chunk) for chunk in chunks)
+        finally:
+            worker.close()
+        return
+    with _executor(task) as executor:
+        try:
+            yield from _in_any_order(executor, chunks)
+        except BrokenProcessPool:
+            raise DataError(
+                "a process that decodes images was killed, by the system for want of memory or by a damaged image",
+                hint="leave the largest images out: --set data.max_pixels=…",
+            ) from None
+
+
+def _in_any_order(executor: Executor, chunks: list[list[int]]) -> Iterator[list[Record]]:
+    """Yield results as they come, never with more than a few chunks waiting, so that memory stays flat."""
+    remaining = iter(chunks)
+    pending: set[Future[list[Record]]] = set()
+    with _interrupts_held_back():
+        for _ in range(4 * num_processors()):
+            pending |= {executor.submit(_read_rows, chunk) for chunk in [next(remaining, None)] if chunk}
+    while pending:
+        finished, pending = wait(pending, return_when="FIRST_COMPLETED")
+        for future in finished:
+            chunk = next(remaining, None)
+            if chunk:
+                pending.add(executor.submit(_read_rows, chunk))
+            yield future.result()
+
+
+@contextmanager
+def _executor(task: Task) -> Iterator[Executor]:
+    """Yield processes, or threads where the source cannot be sent to another process; stop them on an error."""
+    if not _can_be_sent(task):
+        threads = ThreadPoolExecutor(num_processors(), initializer=_start_worker, initargs=(task,))
+        try:
+            yield threads
+        finally:
+            threads.shutdown(cancel_futures=True)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
+    processes = ProcessPoolExecutor(num_processors(), mp_context=context, initializer=_start_process, initargs=(task,))
+    try:
+        yield processes
+    except BaseException:
+        for process in (processes._processes or {}).values():  # noqa: SLF001 - terminate_workers() from Python 3.14 on
+            process.terminate()
+        raise
+    finally:
+        processes.shutdown(cancel_futures=True)
+
+
+def _can_be_sent(task: Task) -> bool:
+    try:
+        pickled = pickle.dumps(task)
+    except Exception:  # whatever a foreign object raises
+        return False
+    return b"__main__" not in pickled  # what a script or notebook defines, another process may not find
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that never hear Ctrl-C, which reaches the whole group: this process decides what happens."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker:
+    """Reads and decodes images of one source and writes their pixels."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        height, width, channels = task.settings.shape
+        self._writer = PixelWriter(task.pixels, height * width * channels) if task.pixels else None
+
+    def read_rows(self, rows: list[int]) -> list[Record]:
+        return [self._read_row(row) for row in rows]
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def _read_row(self, row: int) -> Record:
+        try:
+            content = self._task.read(row)
+        except Exception as error:  # a source may use any library, and a library may raise anything on a damaged file
+            return Record(row, reason=_short(error))
+        if not isinstance(content, bytes | np.ndarray):
+            raise PluginError(
+                f"expected the data source's read({row}) to return bytes or a uint8 array,"
+                f" received {type(content).__name__}"
+            )
+        sha256 = content_hash(content)
+        try:
+            decoded = decode(content, self._task.settings)
+        except UnreadableImageError as error:
+            return Record(row, sha256, reason=str(error))
+        if self._writer is not None:
+            self._writer.write(row, decoded.pixels)
+        return Record(
+            row,
+            sha256,
+            width=decoded.width,
+            height=decoded.height,
+            format=FORMAT_NAMES.index(decoded.format),
+            perceptual_hash=perceptual_hash(decoded.image),
+            is_animated=decoded.is_animated,
+        )
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """Return the 64-bit difference hash of an image (ImageHash's ``dhash``): alike for pictures that look alike."""
+    factor = min(_HASH_REDUCTION, max(1, min(image.size) // 16))
+    return int.from_bytes(np.packbits(imagehash.dhash(image.reduce(factor)).hash).tobytes(), "big")
+
+
+def _short(error: Exception) -> str:
+    """Return why an image could not be read, in one short line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    reason = " ".join(str(error).split())[:200]
+    return reason if isinstance(error, OSError | ValueError) and reason else f"{type(error).__name__}: {reason}"
+
+
+_local = threading.local()  # a worker for each process, or for each thread: its file must not be shared
+
+
+def _start_worker(task: Task) -> None:
+    _local.worker = _Worker(task)
+
+
+def _start_process(task: Task) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _start_worker(task)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, even by ``kill -9``, which lets nobody say goodbye."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _read_rows(rows: list[int]) -> list[Record]:
+    worker: _Worker = _local.worker
+    return worker.read_rows(rows)

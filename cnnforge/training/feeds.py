@@ -1,0 +1,69 @@
+"""The feeds of a run: training images shuffled, balanced and varied; the others as they are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from cnnforge.data.augment import augment_batch
+from cnnforge.data.feed import Feed, class_weights, encode_targets
+from cnnforge.data.prepare import PreparedData
+from cnnforge.errors import DataError, RecipeError
+from cnnforge.labelled_images import SPLITS
+from cnnforge.recipe import TrainingSection
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.training import components
+
+
+def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:
+    """Return a feed for each split that has images.
+
+    Raises:
+        DataError: The split to evaluate on has none.
+        RecipeError: Settings that exclude each other.
+    """
+    training, wanted = resolved.recipe.training, resolved.recipe.evaluation.split
+    is_sparse = components.wants_class_indices(components.build_loss(training, len(data.manifest.class_names)))
+    _check(training, is_sparse=is_sparse and len(data.manifest.class_names) > 2)
+    feeds = {
+        split: _feed(split, training, data, is_sparse=is_sparse) for split in SPLITS if len(data.manifest.rows(split))
+    }
+    if wanted not in feeds:
+        raise DataError(
+            f"expected images in the split to evaluate on, received evaluation.split={wanted}, which has none",
+            hint="raise data.test_fraction, or evaluate on another split: --set evaluation.split=validation",
+        )
+    return feeds
+
+
+def _feed(split: str, training: TrainingSection, data: PreparedData, *, is_sparse: bool) -> Feed:
+    rows = data.manifest.rows(split)
+    labels = data.manifest.labels[rows]
+    targets = encode_targets(labels, len(data.manifest.class_names), sparse=is_sparse)
+    if split != "train":
+        return Feed(data.rows, rows, targets, training.batch_size)
+    augmentation = training.augmentation
+    return Feed(
+        data.rows,
+        rows,
+        targets,
+        training.batch_size,
+        shuffle_seed=training.seed,
+        augment=partial(augment_batch, settings=augmentation) if augmentation.is_on else None,
+        weights=class_weights(labels) if training.class_balance == "weights" else None,
+        balanced_labels=labels if training.class_balance == "sampling" else None,
+    )
+
+
+def _check(training: TrainingSection, *, is_sparse: bool) -> None:
+    if not training.augmentation.mixes_images:
+        return
+    if is_sparse:
+        raise RecipeError(
+            f"mixup and cutmix need a loss with a target for each class, received training.loss={training.loss.name}"
+        )
+    if training.class_balance == "weights":
+        raise RecipeError(
+            "mixup and cutmix blend images of several classes, so no one weight fits, received"
+            " training.class_balance=weights",
+            hint="balance by sampling: --set training.class_balance=sampling",
+        )

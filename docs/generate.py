@@ -1,0 +1,212 @@
+"""Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
+
+A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
+SECTION``, ``options ARCHITECTURE_OR_SOURCE``, ``hooks``, ``arguments CLASS``, ``errors`` and ``file PATH``. A test
+checks that every block is up to date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+
+import cnnforge
+from cnnforge import errors, hookspecs
+from cnnforge.cli import schema
+from cnnforge.cli.app import app
+from cnnforge.host import PluginHost
+from cnnforge.recipe import Recipe
+from cnnforge.registry import Registry
+from cnnforge.specs import search_space
+
+ROOT = Path(__file__).resolve().parent.parent
+_BLOCK = re.compile(r"(<!-- generated: (\w+) ?([^\n ]*) ?-->\n).*?(<!-- end -->)", re.DOTALL)
+_LANGUAGES = {".py": "python", ".toml": "toml"}
+
+
+def pages() -> list[Path]:
+    """Return the Markdown files of the project."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+
+
+def fill(text: str) -> str:
+    """Return a page with its generated blocks up to date."""
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{_KINDS[block[2]](block[3])}\n\n{block[4]}", text)
+
+
+def _file(path: str) -> str:
+    return _fenced((ROOT / path).read_text(encoding="utf-8"), _LANGUAGES[Path(path).suffix])
+
+
+def _hooks(_: str) -> str:
+    functions = [f for name, f in vars(hookspecs).items() if name.startswith("cnnforge_")]
+    return "\n\n".join(
+        f"### `{f.__name__}`\n\n{_fenced(f'def {f.__name__}{inspect.signature(f)}'.replace(chr(39), ''), 'python')}"
+        f"\n\n{_markdown(inspect.getdoc(f) or '')}"
+        for f in functions
+    )
+
+
+def _arguments(name: str) -> str:
+    """Return the arguments that the docstrings of a class and its bases describe, with their defaults."""
+    owner = getattr(cnnforge, name)
+    described = {key: text for base in reversed(owner.__mro__) for key, text in _described_arguments(base)}
+    parameters = inspect.signature(owner).parameters
+    rows = [(f"`{key}`", _argument_default(parameters[key]), _markdown(text)) for key, text in described.items()]
+    return _table(("argument", "default", "meaning"), rows)
+
+
+def _described_arguments(owner: type) -> Iterator[tuple[str, str]]:
+    own = owner.__dict__.get("__doc__") or ""
+    _, _, arguments = inspect.cleandoc(own).partition("Args:\n")
+    for entry in re.split(r"\n    (?=\w)", "\n" + arguments.partition("\n\n")[0])[1:]:
+        key, _, text = entry.partition(":")
+        yield key, " ".join(text.split())
+
+
+def _argument_default(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return "required"
+    value = parameter.default
+    return f"`{value.__name__ if isinstance(value, type) else repr(value)}`"
+
+
+def _errors(_: str) -> str:
+    classes = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.CnnforgeError)]
+    rows = [
+        (str(e.exit_code), f"`{e.__name__}`", f"`{e.__bases__[0].__name__}`", (e.__doc__ or "").partition("\n")[0])
+        for e in classes
+    ]
+    return _table(("exit code", "class", "is a", "meaning"), rows)
+
+
+def _settings(section: str) -> str:
+    owner: Any = Recipe.model_fields[section].annotation
+    return _settings_table(owner)
+
+
+def _options(name: str) -> str:
+    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+    kind = registry.architectures if name in registry.architectures.entries else registry.data_sources
+    return _settings_table(kind.get(name).spec.options)
+
+
+def _settings_table(owner: type[BaseModel]) -> str:
+    json_schema = owner.model_json_schema()
+    required = json_schema.get("required", ())
+    rows = []
+    for name, setting in json_schema["properties"].items():
+        space = search_space(owner, name)
+        rows.append(
+            (
+                f"`{name}`",
+                _allowed(setting),
+                "required" if name in required else _default(setting),
+                space.describe() if space else "",
+                setting.get("description", ""),
+            )
+        )
+    return _table(("setting", "allowed", "default", "search space", "meaning"), rows)
+
+
+def _allowed(setting: dict[str, Any]) -> str:
+    """Return what values a setting takes; Keras objects are the only settings that are tables."""
+    if "$ref" in str(setting):
+        return "list of names or tables" if setting.get("type") == "array" else "name or table"
+    return schema.allowed(setting)
+
+
+def _default(setting: dict[str, Any]) -> str:
+    value = schema.default(setting)
+    return "not set" if value == "-" else f"`{value}`"
+
+
+def _commands(_: str) -> str:
+    return "\n\n".join(_command(name, callback) for name, callback in commands(app, "cnnforge").items())
+
+
+def commands(group: typer.Typer, path: str) -> dict[str, Callable[..., Any]]:
+    """Return the functions of all commands below a group by their full names, such as ``cnnforge data check``."""
+    found: dict[str, Any] = {path: group.registered_callback.callback} if group.registered_callback else {}
+    found |= {f"{path} {command.name}": command.callback for command in group.registered_commands}
+    for inner in group.registered_groups:
+        if inner.typer_instance:
+            found |= commands(inner.typer_instance, f"{path} {inner.name}")
+    return found
+
+
+def parameters(callback: Callable[..., Any]) -> Iterator[tuple[inspect.Parameter, Any]]:
+    """Yield each parameter of a command, its annotation evaluated, with typer's description of it."""
+    for parameter in inspect.signature(callback, eval_str=True).parameters.values():
+        for mark in getattr(parameter.annotation, "__metadata__", ()):
+            yield parameter, mark
+
+
+def spelling(parameter: inspect.Parameter, mark: Any) -> str:
+    """Return how a parameter is written on the command line."""
+    if isinstance(mark, typer.models.ArgumentInfo):
+        return mark.metavar or parameter.name.upper()
+    given = [text for text in (mark.default, *(mark.param_decls or ())) if str(text).startswith("--")]
+    option = given[0] if given else f"--{parameter.name.replace('_', '-')}"
+    takes_value = "bool" not in str(parameter.annotation)
+    return f"{option} {mark.metavar or parameter.name.upper()}" if takes_value else option
+
+
+def _command(path: str, callback: Callable[..., Any]) -> str:
+    rows = [
+        (f"`{spelling(parameter, mark)}`", _default_of_parameter(parameter.default), _meaning(parameter, mark))
+        for parameter, mark in parameters(callback)
+    ]
+    table = _table(("argument or option", "default", "meaning"), rows) if rows else ""
+    return f"## `{path}`\n\n{_markdown(inspect.getdoc(callback) or '')}\n\n{table}".rstrip()
+
+
+def _meaning(parameter: inspect.Parameter, mark: Any) -> str:
+    """Return the help of a parameter, and what it may be where that is one of a few words."""
+    choices = re.search(r"Literal\[(.*?)\]", str(parameter.annotation))
+    words = choices[1].replace("'", "`") if choices else ""
+    return f"{mark.help} One of {words}." if words else str(mark.help)
+
+
+def _default_of_parameter(default: Any) -> str:
+    if default is inspect.Parameter.empty:
+        return "required"
+    return f"`{default}`" if default else ""
+
+
+def _markdown(text: str) -> str:
+    """Return a docstring's text as Markdown."""
+    return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
+
+
+def _fenced(text: str, language: str) -> str:
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table without the columns that no row fills."""
+    kept = [i for i in range(len(headers)) if any(row[i] for row in rows)]
+    lines = [headers, ("---",) * len(headers), *rows]
+    return "\n".join(f"| {' | '.join(line[i].replace('|', chr(92) + '|') for i in kept)} |" for line in lines)
+
+
+_KINDS: dict[str, Callable[[str], str]] = {
+    "arguments": _arguments,
+    "commands": _commands,
+    "errors": _errors,
+    "file": _file,
+    "hooks": _hooks,
+    "options": _options,
+    "settings": _settings,
+}
+
+
+if __name__ == "__main__":
+    for page in pages():
+        page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
