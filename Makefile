@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint test-photographs benchmark clean
+.PHONY: run test lint docs test-photographs benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -21,12 +21,16 @@ test-photographs: $(VENV)/installed
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed
-	$(BIN)/python tests/benchmarks/against_classic.py
+	$(BIN)/python tests/benchmarks/against_classic.py $(CNNFORGE_PHOTOGRAPHS)/kagglecatsanddogs_180px.zip
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy
+
+# Brings the generated parts of README and docs/ up to date.
+docs: $(VENV)/installed
+	$(BIN)/python docs/generate.py
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; say which: make PYTHON=python3.12')"

@@ -126,9 +126,13 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *,
         tag: What kind of images these are, where it must not be overlooked.
 
     Raises:
-        RecipeError: The folder exists already; runs are never overwritten.
+        RecipeError: The folder exists already (runs are never overwritten), or ``name`` is no name of a folder.
         StorageError: It cannot be made.
     """
+    if name is not None and (name in {"", ".", ".."} or any(c in name for c in "/\\\0")):
+        raise RecipeError(
+            f"expected the name of a folder, received --name {name!r}", hint="--runs-dir says where it goes"
+        )
     run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name, tag)))
     with files.storage_errors(run_dir.path):
         run_dir.path.parent.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,9 @@ def _errors(_: str) -> str:
 
 
 def _settings(section: str) -> str:
-    owner: Any = Recipe.model_fields[section].annotation
+    owner: Any = Recipe
+    for name in section.split("."):
+        owner = owner.model_fields[name].annotation
     return _settings_table(owner)
 
 
@@ -123,6 +125,8 @@ def _allowed(setting: dict[str, Any]) -> str:
 
 
 def _default(setting: dict[str, Any]) -> str:
+    if isinstance(setting.get("default"), dict):
+        return "see below"
     value = schema.default(setting)
     return "not set" if value == "-" else f"`{value}`"
 

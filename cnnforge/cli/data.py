@@ -84,30 +84,30 @@ def split(
 
     The originals stay where they are: links where possible, copies otherwise.
     """
-    # The tutorial divides in two, nine to one; a part for validation is there for the asking.
-    settings = ["data.validation_fraction=0", *(settings or [])]
-    resolved = resolve_recipe(recipe, data=path, settings=settings)
+    # The tutorial divides in two; a part for validation is there for the asking. Pixels are not needed, only checked.
+    changes = ["data.validation_fraction=0", "data.store=off", *(settings or [])]
+    resolved = resolve_recipe(recipe, data=path, settings=changes)
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.data.prepare import open_source
-    from cnnforge.data.split_folders import write_split_folders
-    from cnnforge.data.splits import SplitSettings
+    from cnnforge.data.prepare import open_source, prepare
+    from cnnforge.data.split_folders import check_target, write_split_folders
 
-    section = resolved.recipe.data
-    fractions = SplitSettings(section.validation_fraction, section.test_fraction, section.split_seed)
+    check_target(to)
+    images = open_source(resolved)
     with terminal_reporter(sys.stderr) as reporter:
+        data = prepare(resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
         written = write_split_folders(
-            open_source(resolved),
+            images,
+            data.manifest,
             to,
-            fractions,
             lambda done, total: reporter.progress("Writing images", done, total),
             originals=path if path.is_dir() else None,
         )
-    for (folder, class_name), count in written.counts.items():
-        typer.echo(f"{written.path / folder / class_name}: {count:,} images")
-    for item in written.left_out:
-        typer.echo(f"left out: {item.name}: {item.reason}")
-    for note in written.notes:
-        typer.echo(f"! {note}")
+    for (folder, class_name), count in sorted(written.counts.items()):
+        typer.echo(f"{to / folder / class_name}: {count:,} images")
+    for name, reason in data.manifest.faults().items():
+        typer.echo(f"left out: {name}: {reason}")
+    for warning in data.manifest.warnings:
+        typer.echo(f"! {warning}")
 
 
 @app.command("store")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import typer
 
-Progress = Callable[[int, int | None], None]
-"""``progress(done_bytes, total_bytes)``, called as often as the downloader likes; None: the total is unknown."""
+from cnnforge.download import Progress
 
 _MEGABYTE = 1_000_000
 _LINE_EVERY_BYTES = 50 * _MEGABYTE

@@ -27,14 +27,23 @@ def run(
     resolved = resolve_recipe(
         recipe, data=data, architecture=architecture, settings=settings or [], strict_data=strict_data
     )
-    from cnnforge.backend import import_keras
-
-    start_up_messages = import_keras()
+    from cnnforge import run_dir
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.training.run import run as train
+    from cnnforge.data.prepare import open_source
 
+    # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
+    images = open_source(resolved)
+    directory = run_dir.create(resolved, runs_dir, name, tag=images.tag)
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        directory = train(resolved, registry().host, runs_dir, reporter, name)
-    directory.log.write_text(start_up_messages, encoding="utf-8")
+        if images.notice:
+            reporter.warn(images.notice)
+        reporter.say(f"Recipe   {resolved.recipe.name}: {resolved.architecture.spec.name} on {images.location}")
+        reporter.say(f"Run      {directory.path}")
+        from cnnforge.backend import import_keras
+
+        directory.log.write_text(import_keras(), encoding="utf-8")
+        from cnnforge.training.run import run as train
+
+        train(run_dir.Run(directory, resolved), images, registry().host, reporter)
     if as_json:
         echo_json({"run": str(directory.path), "report": str(directory.report), **directory.read_evaluation()})

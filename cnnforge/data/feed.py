@@ -14,6 +14,8 @@ from cnnforge.data.image_rows import ImageRows
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """Takes the images and targets of a batch and the only source of randomness; returns them varied."""
 
+_ANNOUNCED_BATCHES = 4  # how far ahead rows are announced: reads four times as fast where they must come from a disk
+
 
 def epoch_order(num_images: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of an epoch: a full permutation that depends on the seed and the epoch's number alone."""
@@ -81,19 +83,27 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         return math.ceil(len(self.rows) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-        chosen = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        chosen = self._chosen(index)
+        self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
         images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
         if self._augment is not None:
             images, targets = self._augment(images, targets, _generator(self.shuffle_seed or 0, self._epoch, index))
         self._ready[index] = time.perf_counter()
         return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
 
+    def _chosen(self, index: int) -> np.ndarray:
+        return self._order[index * self.batch_size : (index + 1) * self.batch_size]
+
     def ready_time(self, index: int) -> float:
         """Return when a batch of this epoch was last ready (``time.perf_counter``), 0 if it never was."""
         return self._ready.get(index, 0.0)
 
+    def on_epoch_begin(self) -> None:
+        self._ready.clear()  # what Keras read to learn the shapes of batches does not count
+
     def on_epoch_end(self) -> None:
-        self._set_epoch(self._epoch + 1)
+        if len(self._ready) == len(self):  # Keras calls this before the first epoch too
+            self._set_epoch(self._epoch + 1)
 
     def _set_epoch(self, epoch: int) -> None:
         self._epoch = epoch

@@ -15,7 +15,7 @@ from cnnforge.errors import DataError
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.processors import num_processors
 
-_RELEASED_BYTES = 256 * 2**20
+_RELEASED_BYTES = 64 * 2**20
 
 
 class ImageRows(Protocol):
@@ -25,6 +25,10 @@ class ImageRows(Protocol):
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of those rows, shape (rows, height, width, channels), uint8."""
+        ...
+
+    def announce(self, rows: np.ndarray) -> None:
+        """Say that those rows will be wanted soon."""
         ...
 
 
@@ -52,6 +56,13 @@ class StoredRows:
         self._release(len(rows) * self._row_bytes)
         batch: np.ndarray = self._rows[rows]
         return batch
+
+    def announce(self, rows: np.ndarray) -> None:
+        """Have the system read those rows from the disk, if it no longer holds them, while others are being used."""
+        if hasattr(mmap, "MADV_WILLNEED"):
+            for start in (rows * self._row_bytes).tolist():
+                page = start // mmap.PAGESIZE * mmap.PAGESIZE
+                self._mapped.madvise(mmap.MADV_WILLNEED, page, start + self._row_bytes - page)
 
     def _release(self, num_bytes: int) -> None:
         # Pages once read count as this process's memory until they are given back. Doing that every so often costs
@@ -86,6 +97,9 @@ class StreamedRows:
                 training on anything in its place would be silently wrong.
         """
         return np.stack(list(self._threads.map(self._decode, rows.tolist())))
+
+    def announce(self, rows: np.ndarray) -> None:
+        """Do nothing: reading ahead would decode ahead too."""
 
     def _decode(self, row: int) -> np.ndarray:
         try:

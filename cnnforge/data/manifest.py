@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from cnnforge import files
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.data.splits import LEFT_OUT
 from cnnforge.labelled_images import SPLITS, LeftOut
+
+_FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP"}
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,17 @@ class Manifest:
             "num_duplicates": sum(len(group) - 1 for group in self.duplicates),
             "num_near_duplicates": sum(len(group) - 1 for group in self.near_duplicates),
             "num_animated": int(self.scanned.is_animated.sum()),
+            "num_misnamed": self._num_misnamed(),
             "fingerprint": self.fingerprint(),
             "warnings": list(self.warnings),
         }
+
+    def _num_misnamed(self) -> int:
+        """Return how many images are of another format than their name says; harmless here, but not everywhere."""
+        usable = np.flatnonzero(self.splits != LEFT_OUT).tolist()
+        said = [_FORMATS.get(PurePosixPath(self.names[row]).suffix.lower()) for row in usable]
+        formats = [FORMAT_NAMES[number] for number in self.scanned.formats[usable]]
+        return sum(name is not None and name != found for name, found in zip(said, formats, strict=True))
 
     def write(self, path: Path) -> None:
         """Write one JSON object a line: the images in the source's order, then the files it put aside."""

@@ -62,7 +62,8 @@ class ScannedImages:
         Raises:
             Exception: Of whatever kind: the files are damaged, or hold another number of images.
         """
-        with np.load(folder / "scan.npz", allow_pickle=False) as arrays:
+        # Opened here, since NumPy leaves a file open that it finds damaged.
+        with (folder / "scan.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             columns = {name: arrays[name] for name in _columns()}
         reasons = json.loads((folder / "reasons.json").read_text(encoding="utf-8"))
         if {len(column) for column in columns.values()} != {num_images}:

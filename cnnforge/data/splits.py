@@ -75,11 +75,12 @@ def assign(
 
 
 def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], given: set[int]) -> None:
-    lacking = [
-        f"{SPLITS[split]} lacks {', '.join(absent)}"
-        for split in sorted(given)
-        if (absent := [n for label, n in enumerate(class_names) if not ((labels == label) & (splits == split)).any()])
-    ]
+    lacking = []
+    for split in sorted(given):
+        counts = np.bincount(labels[splits == split], minlength=len(class_names))
+        if not counts.all():
+            absent = ", ".join(class_names[label] for label in np.flatnonzero(counts == 0).tolist())
+            lacking.append(f"{SPLITS[split]} lacks {absent}")
     if lacking:
         raise DataError(
             f"expected usable images of every class in every split that the data have, received: {'; '.join(lacking)}",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import math
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +54,9 @@ class Record:
     is_animated: bool = False
 
 
+_Submit = Callable[[list[int]], Future[list[Record]]]
+
+
 class PixelWriter:
     """Writes images into a file of rows, each at its place."""
 
@@ -87,15 +92,11 @@ def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
     """
     chunks = [rows[start : start + _CHUNK].tolist() for start in range(0, len(rows), _CHUNK)]
     if len(rows) < _MIN_IMAGES_FOR_PROCESSES:
-        worker = _Worker(task)
-        try:
-            yield from (worker.read_rows(chunk) for chunk in chunks)
-        finally:
-            worker.close()
+        yield from (_read_rows(task, chunk) for chunk in chunks)
         return
-    with _executor(task) as executor:
+    with _threads(task) if not _can_be_sent(task) else _processes(task) as submit:
         try:
-            yield from _in_any_order(executor, chunks)
+            yield from _in_any_order(submit, chunks)
         except BrokenProcessPool:
             raise DataError(
                 "a process that decodes images was killed, by the system for want of memory or by a damaged image",
@@ -103,42 +104,41 @@ def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
             ) from None
 
 
-def _in_any_order(executor: Executor, chunks: list[list[int]]) -> Iterator[list[Record]]:
+def _in_any_order(submit: _Submit, chunks: list[list[int]]) -> Iterator[list[Record]]:
     """Yield results as they come, never with more than a few chunks waiting, so that memory stays flat."""
     remaining = iter(chunks)
-    pending: set[Future[list[Record]]] = set()
     with _interrupts_held_back():
-        for _ in range(4 * num_processors()):
-            pending |= {executor.submit(_read_rows, chunk) for chunk in [next(remaining, None)] if chunk}
+        pending = {submit(chunk) for chunk in itertools.islice(remaining, 4 * num_processors())}
     while pending:
         finished, pending = wait(pending, return_when="FIRST_COMPLETED")
+        pending |= {submit(chunk) for chunk in itertools.islice(remaining, len(finished))}
         for future in finished:
-            chunk = next(remaining, None)
-            if chunk:
-                pending.add(executor.submit(_read_rows, chunk))
             yield future.result()
 
 
 @contextmanager
-def _executor(task: Task) -> Iterator[Executor]:
-    """Yield processes, or threads where the source cannot be sent to another process; stop them on an error."""
-    if not _can_be_sent(task):
-        threads = ThreadPoolExecutor(num_processors(), initializer=_start_worker, initargs=(task,))
-        try:
-            yield threads
-        finally:
-            threads.shutdown(cancel_futures=True)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
-    processes = ProcessPoolExecutor(num_processors(), mp_context=context, initializer=_start_process, initargs=(task,))
+def _threads(task: Task) -> Iterator[_Submit]:
+    """Yield what has a chunk read in a thread, for a source that cannot be sent to another process."""
+    executor = ThreadPoolExecutor(num_processors())
     try:
-        yield processes
+        yield lambda rows: executor.submit(_read_rows, task, rows)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _processes(task: Task) -> Iterator[_Submit]:
+    """Yield what has a chunk read in another process; on an error or interrupt the processes are ended at once."""
+    context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
+    executor = ProcessPoolExecutor(num_processors(), context, initializer=_start_process, initargs=(task,))
+    try:
+        yield lambda rows: executor.submit(_read_rows_of_process, rows)
     except BaseException:
-        for process in (processes._processes or {}).values():  # noqa: SLF001 - terminate_workers() from Python 3.14 on
+        for process in (executor._processes or {}).values():  # noqa: SLF001 - terminate_workers() from Python 3.14 on
             process.terminate()
         raise
     finally:
-        processes.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _can_be_sent(task: Task) -> bool:
@@ -162,47 +162,39 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Worker:
-    """Reads and decodes images of one source and writes their pixels."""
+def _read_rows(task: Task, rows: list[int]) -> list[Record]:
+    if task.pixels is None:
+        return [_read_row(task, None, row) for row in rows]
+    with closing(PixelWriter(task.pixels, math.prod(task.settings.shape))) as writer:
+        return [_read_row(task, writer, row) for row in rows]
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        height, width, channels = task.settings.shape
-        self._writer = PixelWriter(task.pixels, height * width * channels) if task.pixels else None
 
-    def read_rows(self, rows: list[int]) -> list[Record]:
-        return [self._read_row(row) for row in rows]
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def _read_row(self, row: int) -> Record:
-        try:
-            content = self._task.read(row)
-        except Exception as error:  # a source may use any library, and a library may raise anything on a damaged file
-            return Record(row, reason=_short(error))
-        if not isinstance(content, bytes | np.ndarray):
-            raise PluginError(
-                f"expected the data source's read({row}) to return bytes or a uint8 array,"
-                f" received {type(content).__name__}"
-            )
-        sha256 = content_hash(content)
-        try:
-            decoded = decode(content, self._task.settings)
-        except UnreadableImageError as error:
-            return Record(row, sha256, reason=str(error))
-        if self._writer is not None:
-            self._writer.write(row, decoded.pixels)
-        return Record(
-            row,
-            sha256,
-            width=decoded.width,
-            height=decoded.height,
-            format=FORMAT_NAMES.index(decoded.format),
-            perceptual_hash=perceptual_hash(decoded.image),
-            is_animated=decoded.is_animated,
+def _read_row(task: Task, writer: PixelWriter | None, row: int) -> Record:
+    try:
+        content = task.read(row)
+    except Exception as error:  # a source may use any library, and a library may raise anything on a damaged file
+        return Record(row, reason=_short(error))
+    if not isinstance(content, bytes | np.ndarray):
+        raise PluginError(
+            f"expected the data source's read({row}) to return bytes or a uint8 array,"
+            f" received {type(content).__name__}"
         )
+    sha256 = content_hash(content)
+    try:
+        decoded = decode(content, task.settings)
+    except UnreadableImageError as error:
+        return Record(row, sha256, reason=str(error))
+    if writer is not None:
+        writer.write(row, decoded.pixels)
+    return Record(
+        row,
+        sha256,
+        width=decoded.width,
+        height=decoded.height,
+        format=FORMAT_NAMES.index(decoded.format),
+        perceptual_hash=perceptual_hash(decoded.image),
+        is_animated=decoded.is_animated,
+    )
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -219,17 +211,13 @@ def _short(error: Exception) -> str:
     return reason if isinstance(error, OSError | ValueError) and reason else f"{type(error).__name__}: {reason}"
 
 
-_local = threading.local()  # a worker for each process, or for each thread: its file must not be shared
-
-
-def _start_worker(task: Task) -> None:
-    _local.worker = _Worker(task)
+_tasks: list[Task] = []  # of this worker process: the one it was started with
 
 
 def _start_process(task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _start_worker(task)
+    _tasks.append(task)
 
 
 def _end_with_parent() -> None:
@@ -240,6 +228,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_rows(rows: list[int]) -> list[Record]:
-    worker: _Worker = _local.worker
-    return worker.read_rows(rows)
+def _read_rows_of_process(rows: list[int]) -> list[Record]:
+    return _read_rows(_tasks[0], rows)

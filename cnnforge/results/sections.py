@@ -18,8 +18,9 @@ MAX_MATRIX_CLASSES = 40
 """With more classes a confusion matrix is no longer read, and its page grows by the square of them."""
 
 _LEAST_FULL_SHADE = 0.2  # a mix-up of this share of a class is as dark as any
+_OVERFITTED = 1.2  # times its lowest: less of a rise of the validation loss may be chance
 _LEAST_FALL = 0.001  # a loss that falls by less in an epoch has levelled off
-_NOT_CHARTED = frozenset({"epoch", "seconds", "images_per_second"})
+_NOT_CHARTED = frozenset({"epoch", "seconds", "training_seconds", "waiting_seconds", "images_per_second"})
 _PARTS = {
     "scan": "reading and checking the images",
     "preparation": "building the network and choosing its arithmetic",
@@ -185,7 +186,7 @@ def reading(files: RunFiles) -> str:
     if best is last and lines[-2]["val_loss"] - lowest > _LEAST_FALL:
         return "Validation loss was still falling in the last epoch: longer training may help."
     told = f"Validation loss was lowest in epoch {best['epoch']} ({formats.number(lowest, 3)})"
-    if final > lowest * 1.05 and last["loss"] < best["loss"]:
+    if final > lowest * _OVERFITTED and last["loss"] < best["loss"]:
         return (
             f"{told} and had risen to {formats.number(final, 3)} by epoch {last['epoch']}, while training loss fell "
             f"from {formats.number(best['loss'], 3)} to {formats.number(last['loss'], 3)}: overfitting. From about "

@@ -7,14 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from cnnforge import files, run_dir
+from cnnforge import files
 from cnnforge.data.feed import Feed
-from cnnforge.data.prepare import PreparedData, open_source, prepare
+from cnnforge.data.prepare import PreparedData, prepare
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingError
 from cnnforge.host import PluginHost
 from cnnforge.labelled_images import LabelledImages
@@ -31,32 +30,23 @@ from cnnforge.training.model import build_model, compiled_model
 from cnnforge.training.peak_memory import peak_memory_bytes
 
 
-def run(
-    resolved: ResolvedRecipe, host: PluginHost, runs_dir: Path, reporter: Reporter, name: str | None = None
-) -> RunDir:
+def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
     """Train, evaluate and report one recipe.
 
     Args:
-        resolved: The recipe, every mistake in it already reported.
+        run: The new run directory and the recipe, every mistake in it already reported.
+        images: What the recipe's data source opened.
         host: The plugins, asked for callbacks.
-        runs_dir: Parent of the run directory.
         reporter: Told what happens.
-        name: Name of the run directory; default: time, recipe and a short id.
 
     Raises:
         CnnforgeError: Whatever goes wrong; ``run.json`` in the run directory says so too.
     """
-    clock = _Clock()
-    images = open_source(resolved)
-    if images.notice:
-        reporter.warn(images.notice)
-    directory = run_dir.create(resolved, runs_dir, name, tag=images.tag)
-    job = _Job(resolved, host, directory, reporter, clock)
-    job.introduce(images)
+    job = _Job(run, host, reporter, _Clock())
     try:
         with Interrupt() as interrupt:
             data = job.prepare(images)
-            feeds = make_feeds(resolved, data)
+            feeds = make_feeds(run.resolved, data)
             model = job.build(data, feeds)
             job.fit(model, feeds, interrupt)
             result = job.evaluate(data, feeds)
@@ -64,7 +54,6 @@ def run(
     except BaseException as error:
         job.record_failure(error)
         raise
-    return directory
 
 
 @dataclass(slots=True)
@@ -85,23 +74,25 @@ class _Clock:
 class _Job:
     """The steps of a run, in the order in which :func:`run` takes them."""
 
-    resolved: ResolvedRecipe
+    run: Run
     host: PluginHost
-    directory: RunDir
     reporter: Reporter
     clock: _Clock
+
+    @property
+    def directory(self) -> RunDir:
+        """Where everything is written."""
+        return self.run.directory
+
+    @property
+    def resolved(self) -> ResolvedRecipe:
+        """What is to be done."""
+        return self.run.resolved
 
     def lap(self, phase: str) -> None:
         """Note how long a phase took."""
         self.clock.lap(phase)
         self.directory.update_run(seconds=self.clock.seconds)
-
-    def introduce(self, images: LabelledImages) -> None:
-        """Say what is about to happen."""
-        recipe = self.resolved.recipe
-        self.reporter.say(f"Recipe   {recipe.name}: {recipe.architecture.name} on {recipe.data.source}")
-        self.reporter.say(f"Images   {images.location}")
-        self.reporter.say(f"Run      {self.directory.path}")
 
     def prepare(self, images: LabelledImages) -> PreparedData:
         """Scan the images and write the manifest."""
@@ -147,10 +138,7 @@ class _Job:
             callbacks.ShowProgress(self.reporter, num_images, training.batch_size, training.epochs),
             callbacks.StopOnInterrupt(self.directory, interrupt),
             *components.build_callbacks(training),
-            *(
-                callback
-                for _, callback in self.host.collect("cnnforge_callbacks", run=Run(self.directory, self.resolved))
-            ),
+            *(callback for _, callback in self.host.collect("cnnforge_callbacks", run=self.run)),
         ]
         model.fit(
             feeds["train"],

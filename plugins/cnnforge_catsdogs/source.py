@@ -141,4 +141,5 @@ def _drawn_sample(seed: int) -> cnnforge.LabelledImages:
             f"These {drawing.NUM_IMAGES:,} cats and dogs are drawings, a stand-in for photographs. The real ones"
             f" ({ARCHIVE.size / 1e6:.0f} MB): cnnforge data download catsdogs"
         ),
+        tag="drawn",
     )

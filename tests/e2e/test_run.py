@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from cnnforge import recipe, resolve
+from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, InterruptedRunError, PluginError, RecipeError, TrainingDivergedError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
-from cnnforge.run_dir import RunDir
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.training.run import run
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
@@ -48,7 +50,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(registry: Registry, tmp_path: Path, data: Path, *overrides: str, name: str = "r") -> RunDir:
     overrides = (f"data.path={json.dumps(str(data))}", *SMALL, *overrides)
     resolved = resolve.resolve(recipe.load("directory-cnn", registry, overrides), registry)
-    return run(resolved, registry.host, tmp_path / "runs", SilentReporter(), name)
+    return train_resolved(resolved, registry, tmp_path / "runs", name)
+
+
+def train_resolved(resolved: ResolvedRecipe, registry: Registry, runs_dir: Path, name: str = "r") -> RunDir:
+    images = open_source(resolved)
+    directory = create(resolved, runs_dir, name)
+    run(Run(directory, resolved), images, registry.host, SilentReporter())
+    return directory
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +109,7 @@ def test_the_saved_model_loads_by_itself_and_takes_images_as_they_are(finished: 
 
 def test_the_recorded_recipe_reproduces_the_run_by_itself(finished: RunDir, registry: Registry, tmp_path: Path) -> None:
     resolved = resolve.resolve(recipe.load(str(finished.recipe), registry), registry)
-    again = run(resolved, registry.host, tmp_path, SilentReporter())
+    again = train_resolved(resolved, registry, tmp_path)
     assert again.recipe.read_text() == finished.recipe.read_text()
     keys = ("loss", "accuracy", "val_loss", "val_accuracy")
     for first, second in zip(read_lines(finished.metrics), read_lines(again.metrics), strict=True):
@@ -133,6 +142,10 @@ def test_grey_images_make_a_network_of_one_channel(registry: Registry, photograp
         "training.callbacks=[{name='EarlyStopping', patience=1, monitor='val_loss'}]",
         "training.optimizer='keras.optimizers:Lion'",
         "training.precision='bfloat16'",
+        "training.augmentation='strong'",
+        "training.augmentation={preset='light', cutmix=1.0}",
+        "training.class_balance='weights'",
+        "training.class_balance='sampling'",
     ],
 )
 def test_the_extension_points_of_keras_are_ours(
@@ -206,7 +219,7 @@ def test_a_network_that_breaks_the_contract_is_named(registry: Registry, photogr
         overrides = [f"data.path={json.dumps(str(photographs))}", "data.image_size=[48,48]"]
         resolved = resolve.resolve(recipe.load("directory-cnn", ours, overrides, architecture=name), ours)
         with pytest.raises(PluginError, match=expected):
-            run(resolved, host, tmp_path / name, SilentReporter())
+            train_resolved(resolved, ours, tmp_path / name)
 
 
 def test_an_image_too_small_for_the_network_is_the_users_mistake(
@@ -226,3 +239,19 @@ def test_photographs_added_later_move_none(registry: Registry, photographs: Path
     after = {line["name"]: line for line in read_lines(train(registry, tmp_path, data, name="b").manifest)}
     assert len(after) == len(before) + 30
     assert {name: after[name]["split"] for name in before} == {name: line["split"] for name, line in before.items()}
+
+
+def test_the_sheet_of_augmented_images_is_in_the_report(registry: Registry, photographs: Path, tmp_path: Path) -> None:
+    done = train(registry, tmp_path, photographs, "training.augmentation='standard'", "training.epochs=1")
+    with Image.open(done.augmentation) as sheet:
+        assert sheet.size == (8 * 48, 4 * 48)
+    assert "Sheet of training images" in done.report.read_text(encoding="utf-8")
+    names = [layer.name for layer in keras.saving.load_model(done.model).layers]
+    assert not [name for name in names if "random" in name]
+
+
+def test_mixing_images_and_weighing_classes_exclude_each_other(
+    registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match="class_balance=weights"):
+        train(registry, tmp_path, photographs, "training.augmentation={mixup=0.2}", "training.class_balance='weights'")

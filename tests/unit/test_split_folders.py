@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 from cnnforge import LabelledImages
+from cnnforge.data.decode import DecodeSettings
+from cnnforge.data.prepare import build_manifest
+from cnnforge.data.scan import scan
 from cnnforge.data.split_folders import SplitFolders, write_split_folders
-from cnnforge.data.splits import SplitSettings
 from cnnforge.errors import DataError, RecipeError, StorageError
+from cnnforge.recipe import DataSection
 
-SETTINGS = SplitSettings(validation_fraction=0, test_fraction=0.25, seed=0)
+SETTINGS = DataSection(source="any", validation_fraction=0, test_fraction=0.25, max_unreadable=0.5)
 
 
 def encoded(number: int, image_format: str = "JPEG") -> bytes:
@@ -40,8 +43,9 @@ def many(num: int = 40) -> dict[str, bytes | np.ndarray]:
     return {f"{name}/{i}.jpg": encoded(i + 1000 * (name == "dog")) for name in ("cat", "dog") for i in range(num)}
 
 
-def write(images: LabelledImages, target: Path, settings: SplitSettings = SETTINGS, **options: Path) -> SplitFolders:
-    return write_split_folders(images, target, settings, lambda done, total: None, **options)
+def write(images: LabelledImages, target: Path, settings: DataSection = SETTINGS, **options: Path) -> SplitFolders:
+    manifest = build_manifest(images, scan(images, DecodeSettings(8, 8), "off", lambda done, total: None), settings)
+    return write_split_folders(images, manifest, target, lambda done, total: None, **options)
 
 
 def tree(path: Path) -> dict[str, bytes]:
@@ -92,7 +96,7 @@ def test_names_stay_unique_and_extensions_follow_the_content(tmp_path: Path) -> 
         "dog/2.bmp": encoded(9, "BMP"),
         "dog/3": encoded(10, "GIF"),
     }
-    write(labelled(contents), tmp_path / "out", SplitSettings(0, 0, 0))
+    write(labelled(contents), tmp_path / "out", DataSection(source="any", validation_fraction=0, test_fraction=0))
     expected = {
         "cat": ["1.jpg", "1-2.jpg", "1-2-2.jpg", "1-3.jpg", "photo.png", "drawn.png", "what_ is_this.webp"],
         "dog": ["1.jpg", "2.bmp", "3.gif"],
@@ -103,11 +107,15 @@ def test_names_stay_unique_and_extensions_follow_the_content(tmp_path: Path) -> 
     }
 
 
-def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     contents = {**many(), "cat/empty.jpg": b"", "dog/web.jpg": b"<html>", "dog/cut.jpg": encoded(3)[:-200]}
-    written = write(labelled(contents), tmp_path / "out")
-    assert {left.name for left in written.left_out} == {"cat/empty.jpg", "dog/web.jpg", "dog/cut.jpg"}
+    write(labelled(contents), tmp_path / "out")
     assert len(tree(tmp_path / "out")) == 80
+
+
+def test_a_photograph_in_two_classes_is_in_no_folder(tmp_path: Path) -> None:
+    write(labelled({**many(), "cat/twice.jpg": encoded(9999), "dog/twice.jpg": encoded(9999)}), tmp_path / "out")
+    assert not [name for name in tree(tmp_path / "out") if "twice" in name]
 
 
 def test_originals_are_linked_and_left_alone(tmp_path: Path) -> None:

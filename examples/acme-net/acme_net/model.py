@@ -28,7 +28,8 @@ def build(options: AcmeNetOptions, *, input_shape: tuple[int, int, int], num_cla
 
 def _block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
     """Halve the sides and add what two convolutions find to a shortcut past them."""
-    shortcut = layers.Conv2D(filters, 1, strides=2)(x)
+    # Averaged first, since a 1×1 convolution in steps of 2 would look at one pixel of four.
+    shortcut = layers.Conv2D(filters, 1)(layers.AveragePooling2D(2, padding="same")(x))
     x = _convolution(x, filters, strides=2)
     x = _convolution(x, filters, strides=1)
     return layers.Add()([x, shortcut])
