@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnforge.data.feed import Feed, encode_targets, epoch_order
+from cnnforge.data.feed import _ANNOUNCED_BATCHES, Feed, encode_targets, epoch_order
 
 
 class NumberedRows:
@@ -18,10 +18,14 @@ class NumberedRows:
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
+        self.announced: list[int] = []
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         self.asked.append(rows.tolist())
         return np.broadcast_to(rows.astype(np.uint8)[:, None, None, None], (len(rows), 1, 1, 3))
+
+    def announce(self, rows: np.ndarray) -> None:
+        self.announced += rows.tolist()
 
 
 def feed(rows: np.ndarray, batch_size: int, **more: object) -> Feed:
@@ -73,6 +77,11 @@ def test_any_position_can_be_jumped_to() -> None:
     batches = feed(np.arange(40), 7, shuffle_seed=3)
     whole = rows_of_epoch(batches)
     assert batches[4][1][:, 0].tolist() == whole[28:35]
+
+
+def test_rows_are_announced_before_they_are_wanted() -> None:
+    batches = feed(np.arange(40), 3, shuffle_seed=3)
+    assert rows_of_epoch(batches)[3 * _ANNOUNCED_BATCHES :] == batches.images.announced
 
 
 def test_the_last_batch_holds_what_remains() -> None:

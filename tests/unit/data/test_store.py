@@ -55,6 +55,18 @@ def test_what_a_killed_process_left_does_not_stop_the_next() -> None:
     assert build("k", 1000).joinpath("images.u8").stat().st_size == 1000
 
 
+def test_a_build_killed_just_before_its_end_is_no_store() -> None:
+    build("k").rename(store.stores_dir() / ".k.building")
+    assert (store.find("k"), store.list_stores(), list(store.find_similar("here", SETTINGS))) == (None, [], [])
+
+
+def test_pixels_are_on_the_disk_before_they_are_a_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut they could be black otherwise, and nothing would notice."""
+    synced = []
+    monkeypatch.setattr(store.os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    assert (build("k") / store.IMAGES).stat().st_ino == synced[0]
+
+
 @pytest.mark.parametrize("ending", [".building", ".removed"])
 def test_leftovers_are_removed_unless_somebody_works_on_them(ending: str) -> None:
     dead, alive = (store.stores_dir() / f".{key}{ending}" for key in ("dead", "alive"))
