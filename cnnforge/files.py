@@ -36,8 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        stem, dot, suffixes = path.name.partition(".")  # Keras looks at the whole of ".weights.h5"
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{stem}-", suffix=dot + suffixes)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read

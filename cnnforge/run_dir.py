@@ -51,12 +51,12 @@ class RunDir:
     @property
     def best_weights(self) -> Path:
         """Weights of the best epoch."""
-        return self.path / "checkpoints" / "best.weights.h5"
+        return self.path / "checkpoints" / "best.npz"
 
     @property
     def last_weights(self) -> Path:
-        """Weights and optimizer state of the last finished epoch."""
-        return self.path / "checkpoints" / "last.weights.h5"
+        """Weights at the moment of Ctrl-C."""
+        return self.path / "checkpoints" / "last.npz"
 
     @property
     def model(self) -> Path:

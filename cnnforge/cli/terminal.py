@@ -60,7 +60,7 @@ class TerminalReporter:
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         from rich.console import Console
 
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = Console(file=stream, highlight=False)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._label = ""

@@ -6,7 +6,6 @@ import json
 import math
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,12 +16,7 @@ from cnnforge.errors import InterruptedRunError, TrainingDivergedError
 from cnnforge.reporter import Reporter
 from cnnforge.run_dir import RunDir
 from cnnforge.training.interrupt import Interrupt
-
-
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a model's weights atomically."""
-    with files.replacing(path) as temporary:
-        model.save_weights(temporary, overwrite=True)
+from cnnforge.training.weights import save_weights
 
 
 class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
@@ -167,5 +161,6 @@ class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         seconds = time.perf_counter() - self._start
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
+        shown = sorted((logs or {}).items(), key=lambda item: (item[0].startswith("val_"), "loss" not in item[0]))
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in shown if name != "learning_rate")
         self._reporter.finish(f"{self._label}  {figures}  {seconds:.0f} s")

@@ -28,6 +28,7 @@ from cnnforge.training.feeds import make_feeds
 from cnnforge.training.interrupt import Interrupt
 from cnnforge.training.model import build_model, compiled_model
 from cnnforge.training.peak_memory import peak_memory_bytes
+from cnnforge.training.weights import load_weights
 
 
 def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
@@ -157,7 +158,7 @@ class _Job:
         """Save the best model and measure it on the split that the recipe names."""
         settings, manifest = self.resolved.recipe.evaluation, data.manifest
         model = build_model(self.resolved, len(manifest.class_names))
-        model.load_weights(self.directory.best_weights)
+        load_weights(model, self.directory.best_weights)
         with files.replacing(self.directory.model) as temporary:
             model.save(temporary)
         split, feed = settings.split, feeds[settings.split]

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,20 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--subset", type=float, default=1.0, help="share of the photographs to use")
     parser.add_argument("--only", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--work-dir", type=Path)
     arguments = parser.parse_args()
     results: dict[str, list[dict[str, Any]]] = {label: [] for label in arguments.only}
     with tempfile.TemporaryDirectory(dir=arguments.work_dir) as work:
-        folder = unpack(arguments.archive, Path(work))
+        folder = unpack(arguments.archive, Path(work), arguments.subset)
         for seed in range(arguments.seeds):
             for label in arguments.only:
                 program, precision = SIDES[label]
                 if program == "cnnforge":
-                    result = train(arguments.archive, Path(work), seed, arguments.epochs, precision)
+                    changes = {"training.seed": seed, "training.precision": precision}
+                    changes |= {"training.epochs": arguments.epochs, "data.subset": arguments.subset}
+                    result = train(arguments.archive, Path(work), changes)
                 else:
                     result = script(program, folder, seed, arguments.epochs, precision)
                 results[label].append(result)
@@ -60,12 +64,12 @@ def main() -> None:
     print_table(results)
 
 
-def train(archive: Path, work: Path, seed: int, epochs: int, precision: str) -> dict[str, Any]:
+def train(archive: Path, work: Path, changes: dict[str, Any]) -> dict[str, Any]:
     """Run ``cnnforge run catsdogs`` as a process, from its start to its end, its image store empty."""
-    name = f"{precision}-{seed}"
+    name = "-".join(str(value) for value in changes.values())
     command = [Path(sys.executable).with_name("cnnforge"), "run", "catsdogs", "--data", archive]
-    command += ["--runs-dir", work, "--name", name, "--set", f"training.seed={seed}"]
-    command += ["--set", f"training.precision={precision}", "--set", f"training.epochs={epochs}"]
+    command += ["--runs-dir", work, "--name", name]
+    command += [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
     with tempfile.TemporaryDirectory(dir=work) as cache:
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, "CNNFORGE_CACHE_DIR": cache})
@@ -79,10 +83,11 @@ def train(archive: Path, work: Path, seed: int, epochs: int, precision: str) -> 
     }
 
 
-def unpack(archive: Path, work: Path) -> Path:
+def unpack(archive: Path, work: Path, subset: float) -> Path:
     """Write the photographs into class folders of the splits that CNNForge's runs use."""
     registry = Registry(PluginHost.discover())
-    loaded = recipe.load("catsdogs", registry, [f"data.path={str(archive.absolute())!r}", "data.store='off'"])
+    changes = [f"data.path={str(archive.absolute())!r}", "data.store='off'", f"data.subset={subset}"]
+    loaded = recipe.load("catsdogs", registry, changes)
     resolved = resolve.resolve(loaded, registry)
     images = open_source(resolved)
     manifest = prepare(resolved, images, lambda done, total: None).manifest
@@ -114,6 +119,17 @@ def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
         epoch = statistics.median(s for r in rounds for s in r["epoch_seconds"][1:])
         accuracy = statistics.mean(r["test_accuracy"] for r in rounds)
         print(f"{label:18} {seconds:8.0f} {f'1/{base / seconds:.2f}':>10} {epoch:10.1f} {accuracy:13.4f}")
+    print("\nvalidation accuracy by epoch, mean and standard error over the seeds")
+    for label, rounds in results.items():
+        print(
+            f"{label:18}",
+            *(_mean_and_error(values) for values in zip(*(r["val_accuracy"] for r in rounds), strict=True)),
+        )
+
+
+def _mean_and_error(values: Sequence[float]) -> str:
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):.3f}±{error:.3f}"
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def read_lines(path: Path) -> list[dict[str, float]]:
 def test_a_run_writes_everything_that_the_run_directory_promises(finished: RunDir) -> None:
     names = {path.relative_to(finished.path).as_posix() for path in finished.path.rglob("*") if path.is_file()}
     assert names >= {
-        "recipe.toml", "run.json", "manifest.jsonl", "metrics.jsonl", "checkpoints/best.weights.h5", "model.keras",
+        "recipe.toml", "run.json", "manifest.jsonl", "metrics.jsonl", "checkpoints/best.npz", "model.keras",
         "evaluation.json", "predictions.csv", "report.html",
     }  # fmt: skip
     assert not [name for name in names if name.rpartition("/")[2].startswith(".")]
