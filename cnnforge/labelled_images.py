@@ -38,7 +38,8 @@ class LabelledImages:
             ``OSError`` or ``ValueError`` for an image that cannot be read, which is then left out by name.
         splits: For each image ``"train"``, ``"validation"`` or ``"test"``, where the source fixes them.
         signatures: For each image a text that changes when its content does (size and modification time, a CRC).
-            With it a second run does not read what it has read before; without it every run reads everything.
+            With it a second run does not read what it has read before; without it every run reads everything. A
+            name and its signature must stand for one content, whatever the source was opened with.
         left_out: Files that the source itself leaves aside.
         location: Where the images come from, for people.
         notice: What everyone who sees a result must know about the images (that they are drawn, say).

@@ -37,7 +37,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         StorageError: The file is damaged, or is that of another network.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             values = [arrays[name] for name in sorted(arrays.files)]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
