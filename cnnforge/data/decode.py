@@ -169,9 +169,11 @@ def _upright(image: Image.Image, settings: DecodeSettings) -> tuple[Image.Image,
     turn = _turn(image)
     is_swapped = turn in _SWAPPING_SIDES
     size = (image.height, image.width) if is_swapped else image.size
-    if is_jpeg:
+    if is_jpeg and settings.interpolation != "nearest":
         # Lets the JPEG decoder skip the detail that resizing throws away: up to eight times smaller, never too small.
+        # "nearest" is what the classic generator does: it picks pixels out of the whole photograph.
         image.draft(None, (settings.height, settings.width) if is_swapped else (settings.width, settings.height))
+    if is_jpeg:
         image.load()
     return (image if turn is None else image.transpose(turn)), size
 

@@ -25,7 +25,7 @@ from cnnforge.processors import num_processors
 
 BFLOAT16 = "mixed_bfloat16"
 FLOAT32 = "float32"
-_STEPS = 3
+_STEPS = 5
 _CPU_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 _MIN_COMPUTE_CAPABILITY = 8.0  # Ampere, the first NVIDIA generation with bfloat16
 
@@ -75,25 +75,24 @@ def has_bfloat16() -> bool:
 
 
 def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]) -> Precision:
-    rates = {policy: _images_per_second(compiled_model(policy), *batch) for policy in (FLOAT32, BFLOAT16)}
-    policy = max(rates, key=lambda p: rates[p])
+    models = {policy: compiled_model(policy) for policy in (FLOAT32, BFLOAT16)}
+    seconds: dict[str, list[float]] = {policy: [] for policy in models}
+    for step in range(_STEPS + 1):
+        for policy, model in models.items():  # in turn, so that other work on the machine slows both alike
+            start = time.perf_counter()
+            model.train_on_batch(*batch)
+            if step:  # the first step compiles
+                seconds[policy].append(time.perf_counter() - start)
+    rates = {policy: len(batch[0]) / statistics.median(times) for policy, times in seconds.items()}
     reason = f"measured: bfloat16 {rates[BFLOAT16]:.0f}, float32 {rates[FLOAT32]:.0f} images/s"
-    return Precision(policy, reason)
-
-
-def _images_per_second(model: keras.Model, images: np.ndarray, targets: np.ndarray) -> float:
-    model.train_on_batch(images, targets)  # the first step compiles
-    seconds = []
-    for _ in range(_STEPS):
-        start = time.perf_counter()
-        model.train_on_batch(images, targets)
-        seconds.append(time.perf_counter() - start)
-    return len(images) / statistics.median(seconds)
+    return Precision(max(rates, key=lambda policy: rates[policy]), reason)
 
 
 def _memory_path(model: keras.Model, batch_shape: tuple[int, ...]) -> Path:
-    facts = [model.to_json(), batch_shape, platform.processor(), _cpu_model(), _gpu_compute_capability()]
-    facts += [num_processors(), keras.__version__, keras.backend.backend()]
+    # Not the model's whole configuration: it holds names that Keras makes up anew for every model of a process.
+    network = [[type(layer).__name__ for layer in model.layers], [list(weight.shape) for weight in model.weights]]
+    machine = [_cpu_model(), num_processors(), _gpu_compute_capability()]
+    facts = [network, batch_shape, machine, keras.__version__, keras.backend.backend()]
     key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
     return cache_dir() / "precision" / f"{key}.json"
 

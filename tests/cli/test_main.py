@@ -31,6 +31,10 @@ COMMANDS = {
     "plugins show": ["plugin", "--json"],
     "plugins check": ["plugin"],
     "data download": ["name"],
+    "data check": ["path", "--recipe", "--set", "--json"],
+    "data split": ["path", "--to", "--recipe", "--set"],
+    "data store": ["--clear", "--json"],
+    "benchmark": ["recipe", "--data", "--architecture", "--set", "--steps", "--json"],
 }
 
 
