@@ -28,8 +28,10 @@ def run(
         recipe, data=data, architecture=architecture, settings=settings or [], strict_data=strict_data
     )
     from cnnforge import run_dir
+    from cnnforge.backend import import_keras
     from cnnforge.cli.terminal import terminal_reporter
     from cnnforge.data.prepare import open_source
+    from cnnforge.outcome import recorded
 
     # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
     images = open_source(resolved)
@@ -39,10 +41,9 @@ def run(
             reporter.warn(images.notice)
         reporter.say(f"Recipe   {resolved.recipe.name}: {resolved.architecture.spec.name} on {images.location}")
         reporter.say(f"Run      {directory.path}")
-        from cnnforge.backend import import_keras
-
-        directory.log.write_text(import_keras(), encoding="utf-8")
-        from cnnforge.training.run import run as train
+        with recorded(directory, reporter):
+            directory.log.write_text(import_keras(), encoding="utf-8")
+            from cnnforge.training.run import run as train
 
         train(run_dir.Run(directory, resolved), images, registry().host, reporter)
     if as_json:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: once asks to stop after saving, twice leaves at once."""
+"""Ctrl-C during training: once asks to stop after saving, twice leaves at once."""
 
 from __future__ import annotations
 

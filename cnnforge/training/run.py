@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,10 @@ import keras
 from cnnforge import files
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
-from cnnforge.errors import InterruptedRunError, StorageError, TrainingError
+from cnnforge.errors import TrainingError
 from cnnforge.host import PluginHost
 from cnnforge.labelled_images import LabelledImages
+from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results import evaluation
@@ -44,17 +44,14 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         CnnforgeError: Whatever goes wrong; ``run.json`` in the run directory says so too.
     """
     job = _Job(run, host, reporter, _Clock())
-    try:
+    with recorded(run.directory, reporter):
+        data = job.prepare(images)
+        feeds = make_feeds(run.resolved, data)
+        model = job.build(data, feeds)
         with Interrupt() as interrupt:
-            data = job.prepare(images)
-            feeds = make_feeds(run.resolved, data)
-            model = job.build(data, feeds)
             job.fit(model, feeds, interrupt)
-            result = job.evaluate(data, feeds)
+        result = job.evaluate(data, feeds)
         job.conclude(result)
-    except BaseException as error:
-        job.record_failure(error)
-        raise
 
 
 @dataclass(slots=True)
@@ -176,7 +173,7 @@ class _Job:
 
     def conclude(self, result: dict[str, Any]) -> None:
         """Write the report and say how it went."""
-        self.directory.update_run(status="finished", finished=_now(), peak_memory_bytes=peak_memory_bytes())
+        self.directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
         write_report(self.directory)
         low, high = result["accuracy_interval"]
         self.reporter.finish(
@@ -186,16 +183,6 @@ class _Job:
         )
         self.reporter.say(_speed_line(self.directory.read_run()))
         self.reporter.say(f"Report   {self.directory.report}")
-
-    def record_failure(self, error: BaseException) -> None:
-        """Write into the run directory what ended the run, with a report of what there is."""
-        is_interrupted = isinstance(error, KeyboardInterrupt | InterruptedRunError)
-        status = "interrupted" if is_interrupted else "failed"
-        try:
-            self.directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=_now())
-            write_report(self.directory)
-        except (OSError, StorageError) as second:  # the disk may be what ended the run
-            self.reporter.warn(f"{self.directory.run} could not be brought up to date: {second}")
 
 
 def _data_line(facts: dict[str, Any]) -> str:
@@ -209,7 +196,3 @@ def _speed_line(facts: dict[str, Any]) -> str:
     peak = facts["peak_memory_bytes"]
     memory = f", peak memory {peak / 1e9:.1f} GB" if peak else ""
     return f"Speed    {speed}{memory}, {facts['seconds']['total']:.0f} s in all"
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,34 @@
+"""Writing into a run directory what ended a run before its time."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cnnforge.errors import InterruptedRunError, StorageError
+from cnnforge.reporter import Reporter
+from cnnforge.run_dir import RunDir
+
+
+def now() -> str:
+    """Return the time as ``run.json`` has it: UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+@contextmanager
+def recorded(directory: RunDir, reporter: Reporter) -> Iterator[None]:
+    """Note in ``run.json``, with a report of what there is, whatever ends the block early; and let it go on."""
+    from cnnforge.results.report import write_report
+
+    try:
+        yield
+    except BaseException as error:
+        is_interrupted = isinstance(error, KeyboardInterrupt | InterruptedRunError)
+        status = "interrupted" if is_interrupted else "failed"
+        try:
+            directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())
+            write_report(directory)
+        except (OSError, StorageError) as second:  # the disk may be what ended the run
+            reporter.warn(f"{directory.run} could not be brought up to date: {second}")
+        raise
