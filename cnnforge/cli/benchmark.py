@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnforge.cli.common import echo_json, resolve_recipe
+from cnnforge.cli.options import ArchitectureOption, DataOption, RecipeArgument, SettingsOption
 from cnnforge.cli.table import render, wrap
 
 _PARTS = {
@@ -22,12 +22,10 @@ _PARTS = {
 
 
 def benchmark(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or archive of photographs.")] = None,
-    architecture: Annotated[str | None, typer.Option("--architecture", help="Another architecture.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
-    ] = None,
+    recipe: RecipeArgument,
+    data: DataOption = None,
+    architecture: ArchitectureOption = None,
+    settings: SettingsOption = None,
     steps: Annotated[int, typer.Option("--steps", min=3, help="Training steps of each measurement.")] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:

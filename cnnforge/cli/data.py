@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import RecipeError
@@ -16,9 +17,6 @@ from cnnforge.errors import RecipeError
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Recipe = Annotated[str, typer.Option("--recipe", help="Recipe whose data source and settings are used.")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
-]
 
 
 @app.callback()
@@ -54,7 +52,7 @@ def download(
 def check(
     path: Annotated[Path | None, typer.Argument(help="Folder or archive of photographs.")] = None,
     recipe: Recipe = "directory-cnn",
-    settings: Settings = None,
+    settings: SettingsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Print what photographs there are, what is left out and why, and what occurs twice."""
@@ -78,7 +76,7 @@ def split(
     path: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="Folder or archive of photographs.")],
     to: Annotated[Path, typer.Option("--to", help="Folder to write; must not exist yet.")],
     recipe: Recipe = "directory-cnn",
-    settings: Settings = None,
+    settings: SettingsOption = None,
 ) -> None:
     """Write training and testing folders as the classic tutorial has them.
 

@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.options import ArchitectureOption, DataOption, RecipeArgument, SettingsOption
 
 
 def run(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")],
-    data: Annotated[Path | None, typer.Option("--data", help="Folder or archive of photographs.")] = None,
-    architecture: Annotated[str | None, typer.Option("--architecture", help="Another architecture.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
-    ] = None,
+    recipe: RecipeArgument,
+    data: DataOption = None,
+    architecture: ArchitectureOption = None,
+    settings: SettingsOption = None,
     runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Parent of the run directory.")] = Path("runs"),
     name: Annotated[str | None, typer.Option("--name", help="Name of the run directory.")] = None,
     strict_data: Annotated[bool, typer.Option("--strict-data", help="Stop at the first unreadable image.")] = False,

@@ -16,13 +16,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from cnnforge.image_files.listing import MAX_FILE_BYTES, TOO_LARGE
 from cnnforge.recipe import DataSection
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """The formats that are decoded; Pillow knows more, some of which run programs of their own."""
-
-MAX_FILE_BYTES = 256 * 2**20
-"""Larger files are refused unread."""
 
 _OTHER_FORMATS = {
     b"II*\x00": "TIFF",
@@ -138,7 +136,7 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
     if not content:
         raise UnreadableImageError("empty file")
     if len(content) > MAX_FILE_BYTES:
-        raise UnreadableImageError(f"file of {len(content)} bytes, more than {MAX_FILE_BYTES}")
+        raise UnreadableImageError(TOO_LARGE)
     max_pixels = min(settings.max_pixels, _PILLOW_MAX_PIXELS)
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
