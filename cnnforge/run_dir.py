@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge import files
-from cnnforge.errors import RecipeError
+from cnnforge.errors import RecipeError, did_you_mean
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 
@@ -146,6 +146,22 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *,
     files.write_text(run_dir.recipe, resolved.recipe.to_toml())
     files.write_json(run_dir.run, provenance(resolved))
     return run_dir
+
+
+def find(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
+    """Return the run directory that a path, or a name below ``runs_dir``, stands for.
+
+    Raises:
+        RecipeError: There is none.
+    """
+    for path in (Path(reference).expanduser(), runs_dir / reference):
+        if RunDir(path).run.is_file():
+            return RunDir(path)
+    known = sorted(path.parent.name for path in runs_dir.glob("*/run.json"))
+    raise RecipeError(
+        f"expected a run directory with run.json in it, received {reference}.{did_you_mean(reference, known)}",
+        hint=f"`cnnforge run` prints where it writes; {runs_dir} has {len(known)} runs",
+    )
 
 
 def default_name(recipe_name: str, tag: str = "") -> str:

@@ -13,3 +13,4 @@ ArchitectureOption = Annotated[str | None, typer.Option("--architecture", help="
 SettingsOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; repeatable.")
 ]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its name below runs/.")]

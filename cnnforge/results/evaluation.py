@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from PIL import Image
 
 from cnnforge import files
 from cnnforge.data.feed import Feed
+from cnnforge.results.predictor import Predictor
 from cnnforge.run_dir import RunDir
 
 _CONFIDENCE = 1.959964  # of the normal distribution, for an interval of 95 %
@@ -42,18 +42,9 @@ class Predictions:
         return np.asarray(self.probabilities.argmax(axis=1))
 
 
-def class_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Return the probabilities of all classes from a model's output: one sigmoid column becomes two.
-
-    Args:
-        outputs: Shape (images, 1) or (images, classes), float32.
-    """
-    return np.concatenate([1 - outputs, outputs], axis=1) if outputs.shape[1] == 1 else outputs
-
-
-def predict(model: keras.Model, feed: Feed, callbacks: Sequence[keras.callbacks.Callback] = ()) -> np.ndarray:
+def predict(predictor: Predictor, feed: Feed) -> np.ndarray:
     """Return the probabilities of every class for the images of a feed, shape (images, classes)."""
-    return class_probabilities(model.predict(feed, verbose=0, callbacks=list(callbacks)))
+    return np.concatenate([predictor(feed[index][0]) for index in range(len(feed))])
 
 
 def evaluate(predictions: Predictions) -> dict[str, Any]:
@@ -170,4 +161,4 @@ def _write_predictions(run_dir: RunDir, predictions: Predictions) -> None:
         )
         for name, label, predicted, row in columns:
             names = predictions.class_names
-            writer.writerow([name, names[label], names[predicted], *(f"{p:.7g}" for p in row)])
+            writer.writerow([name, names[label], names[predicted], *(f"{p:.9g}" for p in row)])

@@ -20,6 +20,7 @@ from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results import evaluation
+from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training import callbacks, components, precision
@@ -165,7 +166,7 @@ class _Job:
             manifest.class_names,
             [manifest.names[row] for row in feed.rows],
             manifest.labels[feed.rows],
-            evaluation.predict(model, feed),
+            evaluation.predict(Predictor(model), feed),
         )
         result = evaluation.write(self.directory, predictions, feed, settings.num_mistakes)
         self.lap("evaluation")

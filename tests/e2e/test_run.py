@@ -13,12 +13,14 @@ import pytest
 from PIL import Image
 
 from cnnforge import recipe, resolve
+from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, InterruptedRunError, PluginError, RecipeError, TrainingDivergedError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.results.trained_run import load as load_trained
 from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.training.run import run
 
@@ -255,3 +257,22 @@ def test_mixing_images_and_weighing_classes_exclude_each_other(
 ) -> None:
     with pytest.raises(RecipeError, match="class_balance=weights"):
         train(registry, tmp_path, photographs, "training.augmentation={mixup=0.2}", "training.class_balance='weights'")
+
+
+def test_a_trained_run_predicts_to_the_bit_what_its_evaluation_says(
+    finished: RunDir, registry: Registry, photographs: Path
+) -> None:
+    trained = load_trained(finished, registry)
+    with finished.predictions.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    pixels = [decode((photographs / row["name"]).read_bytes(), trained.decoding).pixels for row in rows]
+    probabilities = trained.predictor()(np.stack(pixels))
+    assert trained.class_names == ("apple", "pear")
+    assert [f"{p:.9g}" for p in probabilities[:, 1]] == [row["p_pear"] for row in rows]
+
+
+def test_a_run_without_weights_is_named(finished: RunDir, registry: Registry, tmp_path: Path) -> None:
+    copy = RunDir(Path(shutil.copytree(finished.path, tmp_path / "copy")))
+    copy.best_weights.unlink()
+    with pytest.raises(RecipeError, match="expected a run with trained weights"):
+        load_trained(copy, registry)

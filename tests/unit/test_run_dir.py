@@ -59,3 +59,11 @@ def test_a_folder_outside_a_repository_has_no_commit(resolved, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert run_dir.provenance(resolved)["git"] is None
+
+
+def test_a_run_is_found_by_its_path_and_by_its_name(resolved, tmp_path):
+    made = run_dir.create(resolved, tmp_path / "runs", "first")
+    assert run_dir.find(str(made.path)) == made
+    assert run_dir.find("first", tmp_path / "runs").path == made.path
+    with pytest.raises(RecipeError, match=r"received frist\. Did you mean 'first'"):
+        run_dir.find("frist", tmp_path / "runs")

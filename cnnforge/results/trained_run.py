@@ -1,0 +1,62 @@
+"""A run that has been trained, ready to be used: its network with the best weights, its classes, its decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from cnnforge import recipe, resolve
+from cnnforge.data.decode import DecodeSettings
+from cnnforge.errors import RecipeError
+from cnnforge.registry import Registry
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.results.predictor import Predictor
+from cnnforge.run_dir import RunDir
+from cnnforge.training.model import build_model
+from cnnforge.training.weights import load_weights
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """What a run directory holds for those who use its network.
+
+    ``class_names`` are in the order of the network's outputs; ``model`` has the weights of the best epoch, computes
+    in float32 and is not compiled.
+    """
+
+    directory: RunDir
+    resolved: ResolvedRecipe
+    class_names: tuple[str, ...]
+    model: keras.Model
+
+    @property
+    def decoding(self) -> DecodeSettings:
+        """How images become what the network was trained on."""
+        return DecodeSettings.of(self.resolved.recipe.data, self.resolved.input_shape)
+
+    def predictor(self) -> Predictor:
+        """Return what gives the probabilities of images."""
+        return Predictor(self.model)
+
+
+def load(directory: RunDir, registry: Registry) -> TrainedRun:
+    """Return a trained run: the network built by its plugin from the run's own recipe, then given its best weights.
+
+    Nothing in the run directory is executed: the recipe is checked text, the weights are numbers.
+
+    Raises:
+        RecipeError: The run has no trained weights (yet).
+        UnknownNameError: The plugin that built the network is not installed.
+        StorageError: The weights are damaged, or are those of another network.
+    """
+    if not directory.best_weights.is_file():
+        raise RecipeError(
+            f"expected a run with trained weights, received {directory.path}, which has none",
+            hint="`cnnforge run` writes them after the first epoch",
+        )
+    resolved = resolve.resolve(recipe.load(str(directory.recipe), registry), registry)
+    class_names = tuple(directory.read_run()["data"]["class_names"])
+    model = build_model(resolved, len(class_names))
+    load_weights(model, directory.best_weights)
+    return TrainedRun(directory, resolved, class_names, model)
