@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -156,9 +157,12 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *,
         # Filled beside and renamed, so that a run killed this moment leaves nothing that cannot be resumed.
         new = RunDir(run_dir.path.with_name(f".{run_dir.path.name}-{secrets.token_hex(4)}"))
         new.path.mkdir(parents=True)
-        files.write_text(new.recipe, resolved.recipe.to_toml())
-        files.write_json(new.run, provenance(resolved))
-        new.path.rename(run_dir.path)
+        try:
+            files.write_text(new.recipe, resolved.recipe.to_toml())
+            files.write_json(new.run, provenance(resolved))
+            new.path.rename(run_dir.path)
+        finally:
+            shutil.rmtree(new.path, ignore_errors=True)  # gone, unless something failed
     return run_dir
 
 

@@ -29,20 +29,35 @@ def capture(callbacks: Sequence[keras.callbacks.Callback], arrays: dict[str, np.
 
 
 def restore(
-    callbacks: Sequence[keras.callbacks.Callback], saved: Sequence[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]
+    callbacks: Sequence[keras.callbacks.Callback],
+    saved: Sequence[Mapping[str, Any]],
+    arrays: Mapping[str, np.ndarray],
+    *,
+    accept_changes: bool = False,
 ) -> None:
     """Give callbacks the state that :func:`capture` returned.
+
+    Args:
+        callbacks: Those of this process, in order.
+        saved: What :func:`capture` returned.
+        arrays: What it put aside.
+        accept_changes: Let callbacks that are new begin as they are, and forget those that are gone.
 
     Raises:
         RecipeError: They are not the callbacks of which it was captured.
     """
     present, before = [type(callback).__name__ for callback in callbacks], [item["class"] for item in saved]
-    if present != before:
+    if present != before and not accept_changes:
         raise RecipeError(
             f"expected the callbacks that the run was started with, {', '.join(before)}, received {', '.join(present)}",
             hint="install the plugins it was started with, or accept the difference: --accept-changes",
         )
-    for callback, item in zip(callbacks, saved, strict=True):
+    remaining = list(saved)
+    for callback in callbacks:
+        item = next((item for item in remaining if item["class"] == type(callback).__name__), None)
+        if item is None:
+            continue
+        remaining.remove(item)
         state = {name: _decode(value, arrays) for name, value in item["state"].items()}
         if hasattr(callback, "set_state"):
             callback.set_state(state)

@@ -12,8 +12,7 @@ import numpy as np
 from cnnforge.data.feed import Feed
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.interrupt import Interrupt
-from cnnforge.recipe import TrainingSection
-from cnnforge.run_dir import RunDir
+from cnnforge.run_dir import Run
 from cnnforge.training import callback_state, checkpoints
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.callbacks import BestWeights
@@ -38,8 +37,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
     where each was saved.
 
     Args:
-        directory: The run.
-        training: How often to save.
+        run: Its directory, and how often to save.
         feed: The training images, told where each epoch starts.
         stateful: The callbacks whose state belongs to the run.
         best: Names the best weights so far.
@@ -54,9 +52,8 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        directory: RunDir,
+        run: Run,
         *,
-        training: TrainingSection,
         feed: Feed,
         stateful: Sequence[keras.callbacks.Callback],
         best: BestWeights,
@@ -65,8 +62,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         start: Checkpoint | None,
     ) -> None:
         super().__init__()
-        self._directory = directory
-        self._training = training
+        self._run = run
+        self._directory = run.directory
+        self._training = run.resolved.recipe.training
         self._feed = feed
         self._stateful = stateful
         self._best = best
@@ -79,8 +77,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._saved_at = time.monotonic()
-        if self._start is not None and self._start.batch == 0:
-            self._restore(self._start)
+        start = self._start
+        if start is not None and (start.batch == 0 or start.epoch >= self._training.epochs):
+            self._restore(start)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         start, self._start = self._start, None
@@ -145,7 +144,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        callback_state.restore(self._stateful, start.facts["callbacks"], arrays)
+        callback_state.restore(
+            self._stateful, start.facts["callbacks"], arrays, accept_changes=self._run.accept_changes
+        )
         self._name_best()
 
     def _name_best(self) -> None:

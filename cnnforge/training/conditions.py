@@ -23,7 +23,7 @@ def conditions() -> dict[str, Any]:
         "processor": cpu_model(),
         "processors": num_processors(),
         "backend": keras.backend.backend(),
-        "devices": _devices(),
+        "accelerators": _accelerators(),
         "threads": _threads(),
         "python": platform.python_version(),
         "packages": recorded_packages(),
@@ -31,13 +31,13 @@ def conditions() -> dict[str, Any]:
     }
 
 
-def _devices() -> list[str]:
+def _accelerators() -> list[str]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         found = tf.config.list_physical_devices("GPU")
         return [str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found]
-    return [str(device) for device in keras.distribution.list_devices()]
+    return [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
 
 
 def _threads() -> list[int]:

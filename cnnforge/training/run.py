@@ -160,8 +160,7 @@ class _Job:
             callbacks.ShowProgress(self.reporter, len(feed.rows), training.batch_size, training.epochs),
             *others,
             Checkpointing(
-                self.directory,
-                training=training,
+                self.run,
                 feed=feed,
                 stateful=[log, best, *others],
                 best=best,
@@ -193,6 +192,7 @@ class _Job:
         if found is None:
             return None
         changes = differences(found.facts["conditions"], now_conditions)
+        changes += ["accelerators sum in no fixed order"] if now_conditions["accelerators"] else []
         resume = {"resumed": now(), "epoch": found.epoch, "batch": found.batch, "conditions_changed": changes}
         self.directory.update_run(resumes=[*self.directory.read_run().get("resumes", []), resume])
         self.reporter.say(f"Resume   after {found.epoch} epochs and {found.batch} batches")
