@@ -127,3 +127,29 @@ def test_keras_trains_on_every_image_once_an_epoch_in_that_order(first: int) -> 
     expected = [epoch_order(23, 11, epoch).tolist() for epoch in range(first, first + 3)]
     assert rows_given(training, 23, 3) == expected
     assert rows_given(validation, 12, 3) == [list(range(100, 112))] * 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(4, 200), st.integers(1, 4), st.integers(1, 8), st.integers(0, 5))
+def test_processes_that_train_together_share_every_batch(size: int, num: int, per_process: int, epoch: int) -> None:
+    rows, batch_size = np.arange(size), num * per_process
+    shards = [feed(rows, batch_size, shuffle_seed=3, epoch=epoch, shard=(index, num)) for index in range(num)]
+    alone = feed(rows, batch_size, shuffle_seed=3, epoch=epoch)
+    seen: list[int] = []
+    for index in range(len(shards[0])):
+        parts = [shard[index][1][:, 0].astype(int).tolist() for shard in shards]
+        assert len({len(part) for part in parts}) == 1
+        whole = alone[index][1][:, 0].astype(int).tolist()
+        together = [row for part in parts for row in part]
+        assert sorted(together) == sorted(whole[: len(whole) // num * num])
+        seen += together
+    assert {len(shard) for shard in shards} == {len(shards[0])}
+    assert len(seen) == len(set(seen)) == size // num * num
+
+
+def test_processes_that_train_together_vary_their_images_differently() -> None:
+    def draw(images, targets, generator):
+        return images, np.full_like(targets, generator.random())
+
+    shards = [feed(np.arange(8), 4, shuffle_seed=0, shard=(index, 2), augment=draw) for index in range(2)]
+    assert shards[0][0][1][0, 0] != shards[1][0][1][0, 0]
