@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
@@ -61,11 +61,11 @@ def _stated(key: str, mark: SearchSpace | None, stated: RangeSection) -> SearchS
             raise RecipeError(f"tuning.space.{key}: expected values or a range, received both")
         return Choice(tuple(stated.values))
     if isinstance(mark, EachInt):
-        return EachInt(_range(key, mark.item, given))
+        return EachInt(cast("IntRange", _range(key, mark.item, given)))
     return _range(key, mark, given)
 
 
-def _range(key: str, mark: SearchSpace | None, given: dict[str, Any]) -> Any:
+def _range(key: str, mark: SearchSpace | None, given: dict[str, Any]) -> IntRange | FloatRange:
     if not isinstance(mark, IntRange | FloatRange):
         if not {"low", "high"} <= given.keys():
             raise RecipeError(f"tuning.space.{key}: expected low and high, or values, received {given}")

@@ -52,7 +52,7 @@ def write_report(run_dir: RunDir) -> Path:
 def render(found: RunFiles) -> str:
     """Return the report as HTML."""
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(files=found, s=sections, mistakes=mistakes(found), augmentation=augmentation(found))
     )
@@ -83,7 +83,8 @@ def _picture_uri(folder: Path, name: str, max_length: int) -> str:
     return uri if len(uri) <= max_length else ""
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the package's templates, with numbers written as people read them."""
     environment = Environment(
         loader=PackageLoader("cnnforge.results"),
         autoescape=True,

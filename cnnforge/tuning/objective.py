@@ -10,7 +10,7 @@ from cnnforge.errors import RecipeError
 from cnnforge.recipe import TuningSection
 
 _MIN = ("loss", "error", "crossentropy", "divergence", "hinge", "false_positives", "false_negatives")
-_MAX = ("acc", "accuracy", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")
+_MAX = ("acc", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,22 +139,13 @@ def import_keras_tuner() -> Any:
     try:
         with captured_stderr():
             import keras_tuner
-            import sklearn.gaussian_process
+            import sklearn.gaussian_process  # noqa: F401
             from tensorboard.plugins.hparams import api  # noqa: F401 - Keras Tuner's own Tuner needs it in every trial
     except ImportError as error:
         raise CnnforgeError(
             f"the search needs a package that is not installed: {error}", hint=f"pip install {_package(error)}"
         ) from error
     return keras_tuner
-
-
-def hyperband_sizes(max_epochs: int, factor: int = 3) -> list[int]:
-    """Return how many new configurations each bracket of Keras Tuner's Hyperband draws."""
-    num_brackets, epochs = 0, float(max_epochs)
-    while epochs >= 1:
-        num_brackets, epochs = num_brackets + 1, epochs / factor
-    end_size = np.ceil(1 + np.log(max_epochs) / np.log(factor))
-    return [int(np.ceil(end_size / (b + 1) * factor**b)) for b in reversed(range(num_brackets))]
 
 
 def _package(error: ImportError) -> str:
@@ -172,13 +163,13 @@ def _hyperparameters(keras_tuner: Any, space: Sequence[Hyperparameter]) -> Any:
 def _add(found: Any, hyperparameter: Hyperparameter) -> None:
     name, space, default = hyperparameter.name, hyperparameter.space, hyperparameter.default
     known = {"default": _encoded(space, default)} if space.contains(default) else {}
+    if isinstance(space, IntRange | FloatRange):
+        sampling: dict[str, Any] = {"sampling": "log"} if space.log else {"step": space.step}
     if isinstance(space, Choice):
         found.Choice(name, [_encoded(space, value) for value in space.values], ordered=_is_numeric(space), **known)
     elif isinstance(space, IntRange):
-        sampling = {"sampling": "log"} if space.log else {"step": space.step}
         found.Int(name, space.low, space.high, **sampling, **known)
     elif isinstance(space, FloatRange):
-        sampling = {"sampling": "log"} if space.log else {"step": space.step}
         found.Float(name, space.low, space.high, **sampling, **known)
 
 
