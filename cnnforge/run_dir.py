@@ -177,16 +177,16 @@ def held(run_dir: RunDir) -> Iterator[None]:
     import filelock
 
     lock = filelock.FileLock(run_dir.lock, timeout=0)
-    try:
-        with files.storage_errors(run_dir.lock):
+    with files.storage_errors(run_dir.lock):
+        try:
             lock.acquire()
-    except filelock.Timeout:
-        owner = run_dir.read_run().get("process", {})
-        raise BusyError(
-            f"expected a run directory that nobody writes into, received {run_dir.path}, which process"
-            f" {owner.get('pid')} on {owner.get('host')} is writing into",
-            hint="wait until it is done, or stop it; it saves first",
-        ) from None
+        except filelock.Timeout:
+            owner = run_dir.read_run().get("process", {})
+            raise BusyError(
+                f"expected a run directory that nobody writes into, received {run_dir.path}, which process"
+                f" {owner.get('pid')} on {owner.get('host')} is writing into",
+                hint="wait until it is done, or stop it; it saves first",
+            ) from None
     try:
         run_dir.update_run(process={"pid": os.getpid(), "host": socket.gethostname()})
         yield

@@ -35,11 +35,12 @@ def run(
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
     from cnnforge import run_dir
-    from cnnforge.data.prepare import open_source
     from cnnforge.resume import is_finished, reopen
 
     if (recipe is None) == (resume is None):
         raise RecipeError("expected either a recipe or --resume RUN", hint="`cnnforge list recipes` lists recipes")
+    if resume is not None and name is not None:
+        raise RecipeError("expected --name for a new run only, received --resume beside it")
     interrupted = None if resume is None else run_dir.find(resume, runs_dir)
     resolved = resolve_recipe(
         recipe or "" if interrupted is None else str(interrupted.recipe),
@@ -52,6 +53,8 @@ def run(
         directory = interrupted
         typer.echo(f"nothing to resume: {directory.path} is finished", err=as_json)
     else:
+        from cnnforge.data.prepare import open_source
+
         # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
         images = open_source(resolved)
         directory = interrupted or run_dir.create(resolved, runs_dir, name, tag=images.tag)

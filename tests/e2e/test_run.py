@@ -15,7 +15,14 @@ from PIL import Image
 from cnnforge import recipe, resolve
 from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
-from cnnforge.errors import DataError, InterruptedRunError, PluginError, RecipeError, TrainingDivergedError
+from cnnforge.errors import (
+    DataError,
+    InterruptedRunError,
+    PluginError,
+    RecipeError,
+    TrainingDivergedError,
+    UnsafeFileError,
+)
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
@@ -275,6 +282,25 @@ def test_a_trained_run_predicts_to_the_bit_what_its_evaluation_says(
     probabilities = trained.predictor()(np.stack(pixels))
     assert trained.class_names == ("apple", "pear")
     assert [f"{p:.9g}" for p in probabilities[:, 1]] == [row["p_pear"] for row in rows]
+
+
+def test_weights_that_the_run_did_not_write_are_refused_unread(
+    finished: RunDir, registry: Registry, tmp_path: Path
+) -> None:
+    copy = RunDir(Path(shutil.copytree(finished.path, tmp_path / "copy")))
+    content = bytearray(copy.best_weights.read_bytes())
+    content[-1000] ^= 1
+    copy.best_weights.write_bytes(content)
+    with pytest.raises(UnsafeFileError, match="as the run wrote it"):
+        load_trained(copy, registry)
+
+
+def test_a_backup_beside_the_runs_own_checkpoints_is_refused(
+    registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    backup = "training.callbacks=[{name='BackupAndRestore', backup_dir='b'}]"
+    with pytest.raises(RecipeError, match="received BackupAndRestore"):
+        train(registry, tmp_path, photographs, backup)
 
 
 def test_a_run_without_weights_is_named(finished: RunDir, registry: Registry, tmp_path: Path) -> None:
