@@ -13,8 +13,8 @@ from cnnforge.results import formats
 from cnnforge.tuning.space import describe
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.live import Live
-    from rich.table import Table
 
     from cnnforge.tuning.study import Study, Trial
     from cnnforge.tuning.study_dir import StudyDir
@@ -69,11 +69,11 @@ class LiveView(TerminalReporter):
         """Draw the table anew."""
         from rich.live import Live
 
-        table = _table(study, running, num_trials, seconds_left)
+        screen = _screen(study, running, num_trials, seconds_left)
         if self._live is None:
-            self._live = Live(table, console=self._console, auto_refresh=False, transient=True)
+            self._live = Live(screen, console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(table, refresh=True)
+        self._live.update(screen, refresh=True)
 
     def show_result(self, directory: StudyDir) -> None:
         """Show what was found, in place of the table."""
@@ -147,12 +147,14 @@ def _confirmed(study: dict[str, Any]) -> str:
     return "\n" + render(headers, rows) + "\n"
 
 
-def _table(study: Study, running: Sequence[Trial], num_trials: int | None, seconds_left: float) -> Table:
+def _screen(study: Study, running: Sequence[Trial], num_trials: int | None, seconds_left: float) -> Group:
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     from cnnforge.tuning.pruning import history
 
-    table = Table(title=counts_line(study, len(running), num_trials, seconds_left), title_justify="left", box=None)
+    table = Table(box=None, pad_edge=False)
     for column in ("running", "epochs", study.objective.name, "settings"):
         table.add_column(column)
     for trial in running:
@@ -160,4 +162,4 @@ def _table(study: Study, running: Sequence[Trial], num_trials: int | None, secon
         best = study.objective.best(values) if values else None
         epochs = f"{len(values)} of {trial.last_epoch or study.base.training.epochs}"
         table.add_row(trial.id, epochs, "" if best is None else f"{best:.4f}", describe(trial.settings))
-    return table
+    return Group(Text(counts_line(study, len(running), num_trials, seconds_left), style="bold"), table)

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from cnnforge.resolve import ResolvedRecipe
     from cnnforge.specs import Options
-    from cnnforge.tuning.plan import Plan
-    from cnnforge.tuning.search import View
-    from cnnforge.tuning.study_dir import StudyDir
 
 
 def tune(
@@ -63,6 +60,7 @@ def tune(
     from cnnforge.tuning.study_dir import check_settings_same, study_dir
 
     planned = plan(resolved)
+    start, options = _executor(resolved)
     directory = study_dir(studies_dir, name or resolved.recipe.name)
     if not fork:
         check_settings_same(directory, resolved, planned.space)
@@ -73,21 +71,16 @@ def tune(
     with study_view(sys.stderr if as_json else sys.stdout) as view:
         view.say(f"Recipe   {resolved.recipe.name}: {resolved.architecture.spec.name} on {images.location}")
         view.say(f"Study    {directory.path}")
-        directory = _tune(planned, directory, view, time_limit, fork=fork)
+        deadline = math.inf if time_limit is None else time.monotonic() + 60 * time_limit
+        from cnnforge.interrupt import Interrupt
+        from cnnforge.tuning.search import Workers
+        from cnnforge.tuning.tune import tune as run_study
+
+        place = Workers(start(options), getattr(options, "workers", 1), Interrupt())
+        directory = run_study(planned, directory, place, view, deadline=deadline, fork=fork)
         view.show_result(directory)
     if as_json:
         echo_json({"study": str(directory.path), **directory.read()})
-
-
-def _tune(planned: Plan, directory: StudyDir, view: View, time_limit: float | None, *, fork: bool) -> StudyDir:
-    from cnnforge.interrupt import Interrupt
-    from cnnforge.tuning.search import Workers
-    from cnnforge.tuning.tune import tune as run_study
-
-    start, options = _executor(planned.resolved)
-    deadline = math.inf if time_limit is None else time.monotonic() + 60 * time_limit
-    workers = Workers(start(options), getattr(options, "workers", 1), Interrupt())
-    return run_study(planned, directory, workers, view, deadline=deadline, fork=fork)
 
 
 def _executor(resolved: ResolvedRecipe) -> tuple[Callable[[Options], Executor], Options]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
+from cnnforge import files
 from cnnforge.backend import captured_stderr
 from cnnforge.errors import CnnforgeError, StorageError
 from cnnforge.recipe import TuningSection
@@ -64,6 +65,7 @@ class Oracle:
         self._oracle.verbose = 0
         self._oracle._max_collisions = _COLLISIONS  # noqa: SLF001
         self._oracle._set_project_dir(str(folder.parent), folder.name)  # noqa: SLF001
+        files.write_json(folder / "tuner0.json", {})  # without it a Tuner opens no folder, and says nothing
 
     def ask(self, worker: str) -> tuple[str, Values | None]:
         """Return the state ``"RUNNING"``, ``"IDLE"`` (wait) or ``"STOPPED"``, and the values of a new trial."""

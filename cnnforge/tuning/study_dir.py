@@ -111,15 +111,15 @@ def held(study: StudyDir) -> Iterator[None]:
     import filelock
 
     lock = filelock.FileLock(study.path / "study.lock", timeout=0)
-    try:
-        with files.storage_errors(study.path):
-            study.path.mkdir(parents=True, exist_ok=True)
+    with files.storage_errors(study.path):
+        study.path.mkdir(parents=True, exist_ok=True)
+        try:
             lock.acquire()
-    except filelock.Timeout:
-        raise BusyError(
-            f"expected a study that nobody is writing into, received {study.path}",
-            hint="wait until the other `cnnforge tune` is done, or choose another --name",
-        ) from None
+        except filelock.Timeout:
+            raise BusyError(
+                f"expected a study that nobody is writing into, received {study.path}",
+                hint="wait until the other `cnnforge tune` is done, or choose another --name",
+            ) from None
     try:
         yield
     finally:

@@ -65,7 +65,7 @@ class FakeExecutor(Executor):
         (task.directory / "checkpoints").mkdir(exist_ok=True)
         (task.directory / "checkpoints" / "best.npz").write_bytes(b"weights")
         (task.directory / "model.keras").write_bytes(b"weights")
-        files.write_json(task.directory / "evaluation.json", {"accuracy": came_to[-1]})
+        files.write_json(task.directory / "evaluation.json", {"accuracy": came_to[-1] if came_to else 0.0})
         files.write_json(task.directory / "run.json", {"status": "finished"})
 
     @property

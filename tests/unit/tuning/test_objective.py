@@ -26,7 +26,7 @@ def test_f1_is_better_when_it_is_higher_whatever_keras_tuner_says():
 
 
 def test_an_unknown_metric_needs_a_direction():
-    with pytest.raises(RecipeError, match="tuning.objective=val_score"):
+    with pytest.raises(RecipeError, match=r"tuning\.objective=val_score"):
         objective_of(TuningSection(objective="val_score"))
     assert objective_of(TuningSection(objective="val_score", direction="min")).direction == "min"
 

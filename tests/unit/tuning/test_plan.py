@@ -18,7 +18,7 @@ def test_nothing_to_search_is_said():
 
 
 def test_hyperband_needs_a_space_that_fills_its_brackets():
-    with pytest.raises(RecipeError, match="at least 62 configurations for hyperband with training.epochs=30.* of 4"):
+    with pytest.raises(RecipeError, match=r"at least 62 configurations for hyperband with training\.epochs=30.* of 4"):
         make_plan(*SMALL, "training.epochs=30")
     assert make_plan(*SMALL, "training.epochs=2", "tuning.space.training.batch_size={values=[1,2,3,4]}")
 
