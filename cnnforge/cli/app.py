@@ -9,14 +9,18 @@ import typer
 import cnnforge
 from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.data import app as data_app
+from cnnforge.cli.evaluate import evaluate
 from cnnforge.cli.list import list_names
 from cnnforge.cli.plugins import app as plugins_app
+from cnnforge.cli.predict import predict
 from cnnforge.cli.run import run
 from cnnforge.cli.show import show
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
+app.command("evaluate")(evaluate)
+app.command("predict")(predict)
 app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)

@@ -55,19 +55,20 @@ def read(run_dir: RunDir) -> RunFiles:
             f"expected a run directory with {run_dir.run.name} in it, received {run_dir.path}",
             hint="`cnnforge run` prints where it writes",
         )
-    left_out = [(line["name"], line["left_out"]) for line in _read_lines(run_dir.manifest) if line.get("left_out")]
+    left_out = [(line["name"], line["left_out"]) for line in read_lines(run_dir.manifest) if line.get("left_out")]
     return RunFiles(
         directory=run_dir,
         recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
         run=run_dir.read_run(),
-        epochs=[line for line in _read_lines(run_dir.metrics) if "epoch" in line],
+        epochs=[line for line in read_lines(run_dir.metrics) if "epoch" in line],
         evaluation=json.loads(run_dir.evaluation.read_text(encoding="utf-8")) if run_dir.evaluation.is_file() else {},
         left_out=left_out[:MAX_LEFT_OUT],
         num_left_out=len(left_out),
     )
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file that has one on each line; empty if there is no file."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8") as lines:
