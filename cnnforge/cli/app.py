@@ -14,6 +14,7 @@ from cnnforge.cli.list import list_names
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.predict import predict
 from cnnforge.cli.run import run
+from cnnforge.cli.runs import app as runs_app
 from cnnforge.cli.show import show
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
@@ -25,6 +26,7 @@ app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")
+app.add_typer(runs_app, name="runs")
 app.add_typer(data_app, name="data")
 
 
