@@ -20,6 +20,7 @@ from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results import evaluation
+from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.run_dir import Run, RunDir
@@ -161,14 +162,14 @@ class _Job:
             model.save(temporary)
         split, feed = settings.split, feeds[settings.split]
         feed = Feed(feed.images, manifest.rows(split), feed.targets, feed.batch_size)  # in the manifest's order
-        predictions = evaluation.Predictions(
+        predictions = Predictions(
             split,
             manifest.class_names,
             [manifest.names[row] for row in feed.rows],
             manifest.labels[feed.rows],
             evaluation.predict(Predictor(model), feed),
         )
-        result = evaluation.write(self.directory, predictions, feed, settings.num_mistakes)
+        result = evaluation.write(self.directory, predictions, feed.images, feed.rows, settings.num_mistakes)
         self.lap("evaluation")
         return result
 
