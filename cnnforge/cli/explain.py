@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from cnnforge import run_dir
-from cnnforge.cli.common import echo_json, registry
+from cnnforge.cli.common import echo_json, load_trained
 from cnnforge.cli.options import RunArgument
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import RecipeError
@@ -19,10 +18,11 @@ from cnnforge.errors import RecipeError
 def explain(
     run: RunArgument,
     images: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="[IMAGE]...",
-            help="Image files; default: the run's most certain, most doubtful and worst wrong photographs.",
+            help="Files, folders, zips, patterns, or - for standard input; default: the run's most certain, most"
+            " doubtful and worst wrong photographs.",
         ),
     ] = None,
     out: Annotated[
@@ -32,24 +32,20 @@ def explain(
 ) -> None:
     """Show filters, feature maps, Grad-CAM and occlusion: PNG files and a page."""
     directory = run_dir.find(run)
-    folder = _new_folder(out or directory.explanations / f"{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    from cnnforge.backend import import_keras
+    folder = _new_folder(out or directory.explanations / run_dir.default_name("explain"))
     from cnnforge.cli.terminal import terminal_reporter
 
-    import_keras()
-    from cnnforge.results import trained_run
+    trained = load_trained(run)
     from cnnforge.results.explain import explanation, page, selection
 
-    with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        trained = trained_run.load(directory, registry())
+    with terminal_reporter(sys.stderr) as reporter:
         groups = selection.given(images, trained) if images else selection.of_evaluation(trained)
-        found = explanation.explain(trained, groups, reporter)
+        found = explanation.explain(trained, groups, reporter.progress)
         content = page.write(found, trained, folder)
-        reporter.finish(f"Page  {folder / 'index.html'}")
     if as_json:
         echo_json({"folder": str(folder), **content})
     else:
-        typer.echo(_text(content))
+        typer.echo(f"{_text(content)}\n\nPage  {folder / 'index.html'}")
 
 
 def _new_folder(path: Path) -> Path:

@@ -9,17 +9,44 @@ import numpy as np
 from PIL import Image
 
 from cnnforge import files
-from cnnforge.data.feed import Feed
 from cnnforge.data.image_rows import ImageRows
+from cnnforge.data.scan import Progress
+from cnnforge.outcome import now
+from cnnforge.results.evaluated_images import EvaluatedImages
 from cnnforge.results.measures import measure
 from cnnforge.results.predictions import Predictions
-from cnnforge.results.predictor import Predictor
+from cnnforge.results.predictor import BATCH_SIZE, Predictor
+from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import EvaluationDir
 
+_ROWS_AT_ONCE = 4 * BATCH_SIZE
 
-def predict(predictor: Predictor, feed: Feed) -> np.ndarray:
-    """Return the probabilities of every class for the images of a feed, shape (images, classes)."""
-    return np.concatenate([predictor(feed[index][0]) for index in range(len(feed))])
+
+def evaluate(
+    trained: TrainedRun, chosen: EvaluatedImages, directory: EvaluationDir, progress: Progress, *, location: str
+) -> dict[str, Any]:
+    """Evaluate a trained run and write the result into a new folder; return the content of ``evaluation.json``."""
+    predictions = Predictions(
+        chosen.split,
+        trained.class_names,
+        chosen.names,
+        chosen.labels,
+        predict(trained.predictor(), chosen.images, chosen.rows, progress),
+    )
+    num_mistakes = trained.resolved.recipe.evaluation.num_mistakes
+    facts = {"location": location, "evaluated": now(), "warnings": list(chosen.warnings)}
+    return write(directory, predictions, chosen.images, chosen.rows, num_mistakes, **facts)
+
+
+def predict(predictor: Predictor, images: ImageRows, rows: np.ndarray, progress: Progress) -> np.ndarray:
+    """Return the probabilities of every class for some rows, shape (rows, classes)."""
+    parts = []
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        chosen, following = rows[start : start + _ROWS_AT_ONCE], rows[start + _ROWS_AT_ONCE :][:_ROWS_AT_ONCE]
+        images.announce(following)
+        parts.append(predictor(images.gather(chosen)))
+        progress(start + len(chosen), len(rows))
+    return np.concatenate(parts)
 
 
 def worst_mistakes(predictions: Predictions, limit: int) -> np.ndarray:
@@ -29,7 +56,12 @@ def worst_mistakes(predictions: Predictions, limit: int) -> np.ndarray:
 
 
 def write(
-    directory: EvaluationDir, predictions: Predictions, images: ImageRows, rows: np.ndarray, num_mistakes: int
+    directory: EvaluationDir,
+    predictions: Predictions,
+    images: ImageRows,
+    rows: np.ndarray,
+    num_mistakes: int,
+    **facts: Any,
 ) -> dict[str, Any]:
     """Write ``evaluation.json``, ``predictions.csv`` and the photographs of the worst mistakes; return the first.
 
@@ -39,8 +71,9 @@ def write(
         images: Where the photographs are.
         rows: The row of each prediction in ``images``.
         num_mistakes: How many mistakes are kept.
+        facts: What else is to be known of the images.
     """
-    evaluation = measure(predictions)
+    evaluation = {**measure(predictions), **facts}
     chosen = worst_mistakes(predictions, num_mistakes)
     pixels = images.gather(rows[chosen]) if len(chosen) else np.empty((0, *images.shape), np.uint8)
     evaluation["mistakes"] = _save_mistakes(directory, predictions, chosen, pixels)

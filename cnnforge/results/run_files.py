@@ -71,7 +71,7 @@ def read(run_dir: RunDir) -> RunFiles:
         )
     left_out: list[tuple[str, str]] = []
     groups: dict[str, _Groups] = {"duplicates": {}, "near_duplicates": {}}
-    for line in _lines(run_dir.manifest):
+    for line in read_lines(run_dir.manifest):
         if line.get("left_out"):
             left_out.append((line["name"], line["left_out"]))
         for kind in groups.keys() & line.keys():
@@ -80,7 +80,7 @@ def read(run_dir: RunDir) -> RunFiles:
         directory=run_dir,
         recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
         run=run_dir.read_run(),
-        epochs=[line for line in _lines(run_dir.metrics) if "epoch" in line],
+        epochs=[line for line in read_lines(run_dir.metrics) if "epoch" in line],
         evaluation=_read_json(run_dir.evaluation),
         examples=_read_json(run_dir.examples),
         left_out=left_out[:MAX_LEFT_OUT],
@@ -100,7 +100,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file that has one on each line; nothing if there is no file."""
     if path.is_file():
         with path.open(encoding="utf-8") as lines:
             yield from (value for line in lines if (value := _parse(line)))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
-from cnnforge.reporter import Reporter
 from cnnforge.results.explain.selection import Group, Photograph
 from cnnforge.results.grad_cam import evidence, to_heatmaps
 from cnnforge.results.observed_model import LayerCall, ObservedModel
@@ -55,7 +54,7 @@ class Explained:
         return [e.agreement for _, explanations in self.groups for e in explanations if e.agreement is not None]
 
 
-def explain(trained: TrainedRun, groups: Sequence[Group], reporter: Reporter) -> Explained:
+def explain(trained: TrainedRun, groups: Sequence[Group], progress: Callable[[str, int, int], None]) -> Explained:
     """Return the explanation of a network on photographs."""
     observed = ObservedModel(trained.model, trained.resolved.input_shape)
     stages = _evenly(observed.stages())
@@ -66,7 +65,7 @@ def explain(trained: TrainedRun, groups: Sequence[Group], reporter: Reporter) ->
         for photograph in group.photographs:
             explanations.append(_explain(photograph, trained, observed, stages))
             done += 1
-            reporter.progress("Explaining", done, total)
+            progress("Explaining", done, total)
         explained.append((group, explanations))
     return Explained(first_kernel(observed), stages, explained)
 

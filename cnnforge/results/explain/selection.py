@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 
-from cnnforge.data.decode import UnreadableImageError, decode
+from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
-from cnnforge.errors import DataError
+from cnnforge.errors import DataError, RecipeError
+from cnnforge.image_files.given import given_images
 from cnnforge.results import examples, predictions
 from cnnforge.results.evaluation import worst_mistakes
 from cnnforge.results.predictions import Predictions
@@ -18,6 +20,8 @@ from cnnforge.results.trained_run import TrainedRun
 
 _EACH = 8
 """Photographs of each kind, where none are given."""
+
+_MAX_GIVEN = 100
 
 _KINDS: dict[str, Callable[[Predictions, int], np.ndarray]] = {
     "most certain": examples.most_certain,
@@ -43,13 +47,19 @@ class Group:
     photographs: Sequence[Photograph]
 
 
-def given(paths: Iterable[Path], trained: TrainedRun) -> list[Group]:
-    """Return a group for each image file.
+def given(paths: Iterable[str], trained: TrainedRun) -> list[Group]:
+    """Return a group for each image that paths stand for, as ``cnnforge predict`` takes them.
 
     Raises:
-        DataError: A file cannot be read, or is no image.
+        DataError: A file cannot be read, or is no image; or there is none.
+        RecipeError: There are too many for a page.
     """
-    return [Group(path.name, [Photograph(path.name, "", _read(path, trained))]) for path in paths]
+    images = list(islice(given_images(paths, sys.stdin.buffer), _MAX_GIVEN + 1))
+    if len(images) > _MAX_GIVEN:
+        raise RecipeError(f"expected at most {_MAX_GIVEN} images to explain, received more")
+    if not images:
+        raise DataError("expected images to explain, received none")
+    return [Group(image.name, [Photograph(image.name, "", _read(image.read, image.name, trained))]) for image in images]
 
 
 def of_evaluation(trained: TrainedRun) -> list[Group]:
@@ -70,23 +80,16 @@ def of_evaluation(trained: TrainedRun) -> list[Group]:
                 f"expected the run's photographs in {source.location}, received no {name}",
                 hint="give the photographs to explain: cnnforge explain RUN IMAGE…",
             )
-        pixels = _decode(source.read(indices[name]), name, trained)
+        pixels = _read(lambda: source.read(indices[name]), name, trained)
         return Photograph(name, found.class_names[found.labels[position]], pixels)
 
     chosen = {kind: [photograph(p) for p in choose(found, _EACH).tolist()] for kind, choose in _KINDS.items()}
     return [Group(kind, photographs) for kind, photographs in chosen.items() if photographs]
 
 
-def _read(path: Path, trained: TrainedRun) -> np.ndarray:
+def _read(read: Callable[[], bytes | np.ndarray], name: str, trained: TrainedRun) -> np.ndarray:
     try:
-        content = path.expanduser().read_bytes()
-    except OSError as error:
-        raise DataError(f"expected an image file, received {path}: {error.strerror}") from error
-    return _decode(content, str(path), trained)
-
-
-def _decode(content: bytes | np.ndarray, name: str, trained: TrainedRun) -> np.ndarray:
-    try:
-        return decode(content, trained.decoding).pixels
-    except UnreadableImageError as error:
-        raise DataError(f"expected an image that can be decoded, received {name}: {error}") from error
+        return decode(read(), trained.decoding).pixels
+    except (OSError, ValueError) as error:  # what a source raises, and what the decoder does
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"expected an image that can be decoded, received {name}: {reason}") from error
