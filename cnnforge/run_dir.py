@@ -94,6 +94,21 @@ class RunDir(EvaluationDir):
         return self.path / "evaluations"
 
     @property
+    def examples(self) -> Path:
+        """The most doubtful photographs, Grad-CAM pictures and suspected label errors, JSON."""
+        return self.path / "examples.json"
+
+    @property
+    def examples_dir(self) -> Path:
+        """Folder of the pictures that ``examples.json`` names."""
+        return self.path / "examples"
+
+    @property
+    def explanations(self) -> Path:
+        """Folder of what ``cnnforge explain`` made, a folder each."""
+        return self.path / "explanations"
+
+    @property
     def augmentation(self) -> Path:
         """A sheet of training images as augmentation varies them, if it does."""
         return self.path / "augmentation.jpg"
@@ -102,6 +117,11 @@ class RunDir(EvaluationDir):
     def report(self) -> Path:
         """The report, one self-contained HTML file."""
         return self.path / "report.html"
+
+    @property
+    def model_card(self) -> Path:
+        """The model card, Markdown."""
+        return self.path / "model_card.md"
 
     @property
     def log(self) -> Path:

@@ -19,7 +19,7 @@ from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.results import evaluation
+from cnnforge.results import evaluation, examples
 from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
@@ -175,6 +175,8 @@ class _Job:
         )
         result = evaluation.write(self.directory, predictions, data.rows, rows, settings.num_mistakes)
         self.lap("evaluation")
+        examples.write(self.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+        self.lap("explanation")
         return result
 
     def conclude(self, result: dict[str, Any]) -> None:
