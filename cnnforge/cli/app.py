@@ -8,6 +8,7 @@ import typer
 
 import cnnforge
 from cnnforge.cli.benchmark import benchmark
+from cnnforge.cli.compare import compare
 from cnnforge.cli.data import app as data_app
 from cnnforge.cli.evaluate import evaluate
 from cnnforge.cli.explain import explain
@@ -26,6 +27,7 @@ app.command("evaluate")(evaluate)
 app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("report")(report)
+app.command("compare")(compare)
 app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)
