@@ -11,6 +11,7 @@ from cnnforge.deferred import import_deferred
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.training import components
+from cnnforge.training.fused_updates import fuse_large_updates
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -44,8 +45,10 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
     training = resolved.recipe.training
     keras.utils.set_random_seed(training.seed)
     model = build_model(resolved, num_classes, policy=policy)
+    optimizer = components.build_optimizer(training, steps_per_epoch)
+    fuse_large_updates(optimizer)
     model.compile(
-        optimizer=components.build_optimizer(training, steps_per_epoch),
+        optimizer=optimizer,
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )
