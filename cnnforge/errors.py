@@ -14,6 +14,7 @@
     ├── UnsafeFileError           7   a file is refused because loading it could do harm
     ├── BusyError                 8   another process owns the run directory or the store
     └── InterruptedRunError     130   Ctrl-C; everything up to here is saved
+        └── TerminatedRunError  143   SIGTERM or SIGHUP; everything up to here is saved
 
 The number is the exit code of the command line. A message says what was expected, what was received
 (``name=value``) and what to do next; ``hint`` is that last part where it stands on a line of its own.
@@ -98,6 +99,12 @@ class InterruptedRunError(CnnforgeError):
     """The run was stopped by Ctrl-C after saving."""
 
     exit_code = 130
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The run was stopped by SIGTERM or SIGHUP after saving."""
+
+    exit_code = 143
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

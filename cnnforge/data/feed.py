@@ -85,12 +85,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self._weights = weights
         self._balanced_labels = balanced_labels
         self._shard, self._num_shards = shard
-        self._set_epoch(epoch)
+        self.start_epoch(epoch)
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        if index < self.first_batch:
+            return self._empty_batch()
         chosen = self._chosen(index)
         self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
         images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
@@ -99,6 +101,10 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
             images, targets = self._augment(images, targets, randomness)
         self._ready[index] = time.perf_counter()
         return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
+
+    def _empty_batch(self) -> tuple[np.ndarray, ...]:
+        images = np.empty((0, *self.images.shape), np.uint8)
+        return (images, self.targets[:0]) if self._weights is None else (images, self.targets[:0], self._weights[:0])
 
     def _chosen(self, index: int) -> np.ndarray:
         return self._order[index * self.batch_size : (index + 1) * self.batch_size][self._shard :: self._num_shards]
@@ -112,9 +118,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
     def on_epoch_end(self) -> None:
         if len(self._ready) == len(self):  # Keras calls this before the first epoch too
-            self._set_epoch(self._epoch + 1)
+            self.start_epoch(self._epoch + 1)
 
-    def _set_epoch(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int, first_batch: int = 0) -> None:
+        """Give the batches of that epoch from now on; those before ``first_batch`` are empty.
+
+        Keras always asks for an epoch from its first batch on; a resumed run lets pass what it has trained already.
+        """
+        self.first_batch = first_batch
         self._epoch = epoch
         self._ready: dict[int, float] = {}
         if self.shuffle_seed is None:

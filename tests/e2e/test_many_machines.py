@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnforge.run_dir import RunDir
+
 pytest.importorskip("jax", reason="needs the extra: pip install 'cnnforge[jax]'")
 
 SETTINGS = {
@@ -41,7 +43,7 @@ def free_port() -> int:
 
 
 def weights(run: Path) -> list[np.ndarray]:
-    with np.load(run / "checkpoints" / "best.npz", allow_pickle=False) as arrays:
+    with np.load(RunDir(run).best_weights, allow_pickle=False) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
 
 

@@ -79,6 +79,16 @@ def test_any_position_can_be_jumped_to() -> None:
     assert batches[4][1][:, 0].tolist() == whole[28:35]
 
 
+def test_a_resumed_epoch_gives_nothing_until_where_it_was_interrupted() -> None:
+    whole, resumed = (feed(np.arange(40), 7, shuffle_seed=3, epoch=5) for _ in range(2))
+    resumed.start_epoch(5, first_batch=2)
+    assert len(resumed) == len(whole)
+    assert [len(resumed[index][0]) for index in range(3)] == [0, 0, 7]
+    assert rows_of_epoch(resumed) == rows_of_epoch(whole)[14:]
+    resumed.start_epoch(6)
+    assert rows_of_epoch(resumed) == rows_of_epoch(feed(np.arange(40), 7, shuffle_seed=3, epoch=6))
+
+
 def test_rows_are_announced_before_they_are_wanted() -> None:
     batches = feed(np.arange(40), 3, shuffle_seed=3)
     assert rows_of_epoch(batches)[3 * _ANNOUNCED_BATCHES :] == batches.images.announced
