@@ -23,7 +23,7 @@ from cnnforge.results import evaluation
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training import callbacks, components, precision
+from cnnforge.training import backbone, callbacks, components, precision
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.feeds import make_feeds
 from cnnforge.training.interrupt import Interrupt
@@ -49,8 +49,9 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         data = job.prepare(images)
         feeds = make_feeds(run.resolved, data)
         model = job.build(data, feeds)
+        trained, trained_feeds = job.run_backbone_once(model, data, feeds)
         with Interrupt() as interrupt:
-            job.fit(model, feeds, interrupt)
+            job.fit(trained, trained_feeds, interrupt)
         result = job.evaluate(data, feeds)
         job.conclude(result)
 
@@ -122,6 +123,15 @@ class _Job:
         self.reporter.say(f"Network  {model.count_params():,} parameters, {chosen.policy} ({chosen.reason})")
         self.lap("preparation")
         return model
+
+    def run_backbone_once(
+        self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed]
+    ) -> tuple[keras.Model, dict[str, Feed]]:
+        """Return what is to be trained, and on what: a frozen backbone's features instead of images."""
+        trained, trained_feeds = backbone.run_once(model, self.resolved, data, feeds, self.reporter)
+        if trained is not model:
+            self.lap("features")
+        return trained, trained_feeds
 
     def fit(self, model: keras.Model, feeds: dict[str, Feed], interrupt: Interrupt) -> None:
         """Train, with the best weights kept on disk."""
