@@ -10,6 +10,7 @@ import cnnforge
 from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.data import app as data_app
 from cnnforge.cli.list import list_names
+from cnnforge.cli.new import app as new_app
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.run import run
 from cnnforge.cli.show import show
@@ -22,6 +23,7 @@ app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")
 app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -27,7 +27,7 @@ from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training import callbacks, checkpoints, components, memory, precision
+from cnnforge.training import backbone, callbacks, checkpoints, components, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
@@ -59,7 +59,7 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         compiled = partial(compiled_model, run.resolved, len(data.manifest.class_names), len(feeds["train"]))
         with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
             model = job.build(compiled, feeds["train"])
-            job.fit(model, feeds, interrupt)
+            job.fit(*job.run_backbone_once(model, data, feeds), interrupt)
         result = job.evaluate(data, feeds)
         job.conclude(result)
 
@@ -132,6 +132,15 @@ class _Job:
         self.reporter.say(f"Network  {model.count_params():,} parameters, {chosen.policy} ({chosen.reason})")
         self.lap("preparation")
         return model
+
+    def run_backbone_once(
+        self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed]
+    ) -> tuple[keras.Model, dict[str, Feed]]:
+        """Return what is to be trained, and on what: a frozen backbone's features instead of images."""
+        trained, trained_feeds = backbone.run_once(model, self.resolved, data, feeds, self.reporter)
+        if trained is not model:
+            self.lap("features")
+        return trained, trained_feeds
 
     def decided(self, policy: str) -> ResolvedRecipe:
         """Return the recipe with the precision that was chosen."""

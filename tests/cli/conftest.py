@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -11,14 +10,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cnnforge.cli import common
-from cnnforge.cli.main import main
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(autouse=True)
@@ -34,19 +25,6 @@ def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep plugins that happen to be installed away; tests name those they install."""
     monkeypatch.setenv("CNNFORGE_LOAD_PLUGINS", "")
     monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-    """A function that gives a command to the console script in this process."""
-
-    def call(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["cnnforge", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        return Outcome(done.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture
