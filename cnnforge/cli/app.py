@@ -12,11 +12,13 @@ from cnnforge.cli.data import app as data_app
 from cnnforge.cli.list import list_names
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.run import run
+from cnnforge.cli.serve import serve
 from cnnforge.cli.show import show
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
+app.command("serve")(serve)
 app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
-import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from cnnforge.data.decode import UnreadableImageError, decode
 from cnnforge.processors import num_processors
 from cnnforge.results.grad_cam import grad_cam
-from cnnforge.results.overlay import transparent
 from cnnforge.results.predictor import BATCH_SIZE, Predictor
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.serve.batching import Batcher
@@ -23,6 +21,7 @@ from cnnforge.serve.limits import Limits, Load
 from cnnforge.serve.metrics import Metrics
 from cnnforge.serve.uploads import Upload
 
+_OPACITY = 0.65  # of the strongest place of a heat map
 _MAX_DECODERS = 4  # each may hold the pixels of the largest image that is allowed
 
 
@@ -90,6 +89,11 @@ class Service:
             "probabilities": dict(zip(names, values, strict=True)),
         }
 
+    def example(self) -> dict[str, Any]:
+        """Return what this network says of a grey image, as an example of an answer."""
+        grey = np.full((1, *self._settings.shape), 128, np.uint8)
+        return self.describe("grey.png", self.trained.predictor()(grey)[0])
+
     async def heatmap(self, pixels: np.ndarray, class_index: int | None) -> bytes:
         """Return where the evidence for a class lies, as a transparent PNG to lay over the photograph.
 
@@ -102,7 +106,7 @@ class Service:
         evidence = await self.batcher.run(
             functools.partial(grad_cam, self.trained.model, pixels[np.newaxis], class_index)
         )
-        return await asyncio.to_thread(_png, transparent(evidence[0]))
+        return await asyncio.to_thread(_png, evidence[0])
 
     def _warm_predictor(self) -> Predictor:
         """Return a predictor that has met every size of batch, each of which takes a backend seconds at first."""
@@ -112,7 +116,8 @@ class Service:
         return predictor
 
 
-def _png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+def _png(evidence: np.ndarray) -> bytes:
+    """Return a heat map as a PNG: coloured from violet to yellow, transparent where there is no evidence."""
+    colours = cv2.applyColorMap((evidence * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    opacity = (_OPACITY * np.sqrt(evidence) * 255).astype(np.uint8)
+    return cv2.imencode(".png", np.dstack([colours, opacity]))[1].tobytes()

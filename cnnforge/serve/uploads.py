@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import File, FormParser, parse_options_header
 
 from cnnforge.serve.limits import Limits, Share
 
@@ -45,7 +45,9 @@ async def _read(request: Request, limits: Limits, share: Share) -> list[Upload]:
     content_type = request.headers.get("content-type", _BINARY).partition(";")[0].strip().lower()
     body = _body(request, limits, share)
     if content_type == _FORM:
-        return await _files(request, body, limits, share)
+        files = await _Form(request.headers["content-type"], limits.max_images).read(body)
+        share.add_images(len(files) - 1)
+        return files
     if content_type != _BINARY and not content_type.startswith("image/"):
         raise HTTPException(415, f"expected an image/… type, {_BINARY} or {_FORM}, received {content_type[:100]}")
     content = b"".join([chunk async for chunk in body])
@@ -54,7 +56,7 @@ async def _read(request: Request, limits: Limits, share: Share) -> list[Upload]:
     return [Upload("", content)]
 
 
-async def _body(request: Request, limits: Limits, share: Share) -> AsyncGenerator[bytes]:
+async def _body(request: Request, limits: Limits, share: Share) -> AsyncIterator[bytes]:
     """Yield the body in pieces; stop as soon as it is known to be too large."""
     received = 0
     declared = int(request.headers.get("content-length", 0))  # the HTTP parser lets nothing but digits through
@@ -69,18 +71,38 @@ async def _body(request: Request, limits: Limits, share: Share) -> AsyncGenerato
         yield chunk
 
 
-class _InMemoryParser(MultiPartParser):
-    spool_max_size = sys.maxsize  # what exceeds it is written to the disk; the limit on the body is ours
+class _Form:
+    """Collects the files of a form; its other fields are passed over."""
 
+    def __init__(self, content_type: str, max_files: int) -> None:
+        _, options = parse_options_header(content_type)
+        if b"boundary" not in options:
+            raise HTTPException(400, f"expected {_FORM} with a boundary, received none")
+        self.files: list[Upload] = []
+        self._max_files = max_files
+        self._is_whole = False
+        self._parser = FormParser(
+            _FORM, None, self._add, self._end, options[b"boundary"], config={"MAX_MEMORY_FILE_SIZE": sys.maxsize}
+        )
 
-async def _files(request: Request, body: AsyncGenerator[bytes], limits: Limits, share: Share) -> list[Upload]:
-    parser = _InMemoryParser(request.headers, body, max_files=limits.max_images, max_fields=limits.max_images)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise HTTPException(413 if error.message.startswith("Too many") else 400, error.message) from error
-    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    if not files:
-        raise HTTPException(400, "expected a file in the form, received none")
-    share.add_images(len(files) - 1)
-    return [Upload((file.filename or "")[:_MAX_NAME], await file.read()) for file in files]
+    async def read(self, body: AsyncIterator[bytes]) -> list[Upload]:
+        try:
+            async for chunk in body:
+                self._parser.write(chunk)
+        except FormParserError as error:
+            raise HTTPException(400, f"the form cannot be read: {error}") from error
+        if not self._is_whole:
+            raise HTTPException(400, "expected a whole form, received one that is cut off")
+        if not self.files:
+            raise HTTPException(400, "expected a file in the form, received none")
+        return self.files
+
+    def _add(self, file: File) -> None:
+        if len(self.files) == self._max_files:
+            raise HTTPException(413, f"expected at most {self._max_files} images")
+        name = (file.file_name or b"").decode("utf-8", "replace")
+        file.file_object.seek(0)
+        self.files.append(Upload(name[:_MAX_NAME], file.file_object.read()))
+
+    def _end(self) -> None:
+        self._is_whole = True
