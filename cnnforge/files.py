@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import StorageError
+
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")  # a line break inside a text is escaped, so it matches no text
 
 
 @contextlib.contextmanager
@@ -56,8 +59,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically, indented for people."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write a JSON file atomically, indented for people, a list of numbers on one line."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
 
 
 def _sync(path: Path) -> None:

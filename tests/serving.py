@@ -48,7 +48,8 @@ def load_run(directory: RunDir) -> TrainedRun:
 def expected(trained: TrainedRun, content: bytes) -> dict[str, float]:
     """The probabilities of an image, asked for without a server."""
     pixels = decode(content, trained.decoding).pixels
-    return dict(zip(trained.class_names, trained.predictor()(pixels[np.newaxis])[0].tolist(), strict=True))
+    row = trained.predictor()(pixels[np.newaxis])[0]
+    return {name: float(f"{p:.9g}") for name, p in zip(trained.class_names, row, strict=True)}
 
 
 class Gate:

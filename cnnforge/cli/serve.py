@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli.common import registry
+from cnnforge.cli.common import load_trained
 from cnnforge.cli.options import RunArgument
 from cnnforge.errors import RecipeError
 
@@ -34,7 +34,6 @@ def serve(
 ) -> None:
     """Answer over HTTP which class an image belongs to, and show a page to try it."""
     from cnnforge import run_dir
-    from cnnforge.backend import import_keras
     from cnnforge.extras import needs_extra
 
     directory = run_dir.find(run)
@@ -47,17 +46,15 @@ def serve(
     listening = listen(host, port)
     if token is None and not host.startswith(_LOOPBACK):
         typer.echo(f"warning: whoever reaches {host} may ask; a token in CNNFORGE_TOKEN prevents it", err=True)
-    import_keras()
-    from cnnforge.results import trained_run
+    trained = load_trained(run)
     from cnnforge.serve.app import create_app
     from cnnforge.serve.service import Service
 
-    limits = Limits(max_bytes, max_images, max_pixels, queue, timeout)
-    service = Service(trained_run.load(directory, registry()), limits)
+    service = Service(trained, Limits(max_bytes, max_images, max_pixels, queue, timeout))
     url = _url(host, listening.getsockname()[1])
 
     def say_start() -> None:
-        typer.echo(f"Serving  {directory.path}: {', '.join(service.trained.class_names)}")
+        typer.echo(f"Serving  {directory.path}: {', '.join(trained.class_names)}")
         typer.echo(f"Page     {url}/")
         typer.echo(f"API      {url}/predict, described at {url}/openapi.json")
 

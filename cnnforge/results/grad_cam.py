@@ -1,4 +1,9 @@
-"""Grad-CAM: where in a photograph the evidence for a class lies (Selvaraju et al. 2017, arXiv:1610.02391)."""
+"""Grad-CAM: where in a photograph the evidence for a class lies (Selvaraju et al. 2017, arXiv:1610.02391).
+
+The gradients are taken place by place and not averaged over the photograph (HiResCAM, Draelos & Carin 2020,
+arXiv:2011.08891). Where the network itself averages over places, the two are the same; where a dense layer sees each
+place apart, as in the classic network, only this one shows what the network used.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,9 @@ from cnnforge.results.observed_model import BATCH_SIZE, LayerCall, ObservedModel
 
 
 def grad_cam(model: keras.Model, images: np.ndarray, class_index: int | np.ndarray) -> np.ndarray:
-    """Return how much each place of each image speaks for a class.
+    """Return how much each place of each image speaks for a class; what speaks against it is cut off.
 
-    The maps of the last convolution are added up, each weighted with the mean gradient of the class's score with
-    respect to it; what speaks against the class is cut off. Works on any arrangement of layers, on TensorFlow and on
-    JAX; not safe for several threads at once.
+    Works on any arrangement of layers, on TensorFlow and on JAX; not safe for several threads at once.
 
     Args:
         model: Takes images, 0 to 255; gives probabilities.
@@ -33,36 +36,53 @@ def grad_cam(model: keras.Model, images: np.ndarray, class_index: int | np.ndarr
     Raises:
         RecipeError: The network has no convolution, or Keras runs on another backend.
     """
-    observed = ObservedModel(model, images.shape[1:])
-    target = _last_convolution(observed)
+    return to_heatmaps(evidence(ObservedModel(model, images.shape[1:]), images, class_index))
+
+
+def to_heatmaps(found: np.ndarray) -> np.ndarray:
+    """Return evidence with what speaks against the class cut off, the strongest place of each image 1."""
+    positive = np.maximum(found, 0)
+    highest = positive.max(axis=(1, 2), keepdims=True)
+    heatmaps: np.ndarray = positive / np.where(highest > 0, highest, 1)
+    return heatmaps
+
+
+def evidence(observed: ObservedModel, images: np.ndarray, class_index: int | np.ndarray) -> np.ndarray:
+    """Return what each place adds to the class's score, to first order: positive for the class, negative against it.
+
+    The maps that the last convolution leaves to the layers after it are multiplied with the gradient of the score
+    (before sigmoid or softmax) with respect to them, and summed over channels.
+
+    Returns:
+        Shape (images, height, width), float32.
+
+    Raises:
+        RecipeError: As :func:`grad_cam`.
+    """
+    target = _last_grid(observed)
     classes = np.broadcast_to(np.asarray(class_index), len(images))
     starts = range(0, len(images), BATCH_SIZE)
-    maps = [_maps(observed, target, *(part[i : i + BATCH_SIZE] for part in (images, classes))) for i in starts]
-    return np.stack([_enlarged(evidence, images.shape[1:3]) for batch in maps for evidence in batch])
+    grids = [_grids(observed, target, *(part[i : i + BATCH_SIZE] for part in (images, classes))) for i in starts]
+    return np.stack([_enlarged(grid, images.shape[1:3]) for batch in grids for grid in batch])
 
 
-def _last_convolution(observed: ObservedModel) -> LayerCall:
-    """Return the last call that keeps the grid of the last convolution: its activation, say, but no pooling."""
-    convolutions = [call for call in observed.calls if call.is_grid and _has_kernel(call.layer)]
-    if not convolutions:
+def _last_grid(observed: ObservedModel) -> LayerCall:
+    """Return the last call, from the last convolution on, whose output still is a grid."""
+    if not (stages := observed.stages()):
         raise RecipeError(
             "expected a network with a convolution, whose maps Grad-CAM weighs, received one without any",
-            hint="occlusion needs none",
+            hint="it can be trained and used all the same; only where it looks cannot be shown",
         )
-    target = convolutions[-1]
+    target = stages[-1]
     for call in observed.calls[target.index :]:
-        if call.shape[:2] != target.shape[:2] or not call.is_grid:
+        if not call.is_grid:
             break
         target = call
     return target
 
 
-def _has_kernel(layer: keras.layers.Layer) -> bool:
-    return any(len(weight.shape) == 4 for weight in layer.weights)
-
-
-def _maps(observed: ObservedModel, target: LayerCall, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the weighted sum of the target's maps, shape (images, rows, columns), nowhere negative."""
+def _grids(observed: ObservedModel, target: LayerCall, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return maps times gradients summed over channels, shape (images, rows, columns)."""
     (maps,) = observed.activations(images, [target.index])
     chosen = keras.ops.one_hot(keras.ops.convert_to_tensor(classes), observed.num_classes)
 
@@ -73,10 +93,8 @@ def _maps(observed: ObservedModel, target: LayerCall, images: np.ndarray, classe
         )
         return keras.ops.sum(scores * chosen)
 
-    gradients = _gradient(score, keras.ops.zeros(maps.shape, "float32"))
-    weights = gradients.mean(axis=(1, 2), keepdims=True)
-    evidence: np.ndarray = np.maximum((weights * maps).sum(axis=-1), 0)
-    return evidence
+    grids: np.ndarray = (maps * _gradient(score, keras.ops.zeros(maps.shape, "float32"))).sum(axis=-1)
+    return grids
 
 
 def _gradient(function: Callable[[Any], Any], at: Any) -> np.ndarray:
@@ -98,8 +116,7 @@ def _gradient(function: Callable[[Any], Any], at: Any) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(gradient), np.float32)
 
 
-def _enlarged(evidence: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return a map at the size (height, width) of the image, its highest value 1."""
-    image = Image.fromarray(evidence.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR)
-    large: np.ndarray = np.asarray(image)
-    return large / (large.max() or 1)
+def _enlarged(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a grid at the size (height, width) of the image."""
+    image = Image.fromarray(grid.astype(np.float32)).resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(image)

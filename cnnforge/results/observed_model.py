@@ -84,6 +84,19 @@ class ObservedModel:
         self.run(images, keep)
         return found
 
+    def stages(self) -> list[LayerCall]:
+        """Return for each convolution the last call on its way that has the same grid: its activation, but no pooling.
+
+        Empty for a network without convolutions; those on a grid of a single place do not count.
+        """
+        found: list[LayerCall] = []
+        for call in self.calls:
+            if call.is_grid and _has_kernel(call.layer):
+                found.append(call)
+            elif found and found[-1].index == call.index - 1 and call.is_grid and call.shape[:2] == found[-1].shape[:2]:
+                found[-1] = call
+        return found
+
     def _record(self, call: LayerCall, output: Any) -> Any:
         self.calls.append(call)
         return output
@@ -101,6 +114,10 @@ def _unsaturated(head: keras.layers.Layer | None) -> Iterator[bool]:
         yield True
     finally:
         head.activation = activation
+
+
+def _has_kernel(layer: keras.layers.Layer) -> bool:
+    return any(len(weight.shape) == 4 for weight in layer.weights)
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:

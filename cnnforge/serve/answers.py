@@ -13,9 +13,9 @@ class Prediction(BaseModel):
     """What is said of one image: the classes with their probabilities, or why there are none."""
 
     name: str = Field(description="the name the image was sent with; empty if it was the body itself")
-    predicted: str | None = Field(None, alias="class", description="the most probable class")
+    predicted: str | None = Field(None, description="the most probable class")
     probability: float | None = Field(None, description="of that class, 0 to 1")
-    probabilities: dict[str, float] | None = Field(None, description="of every class; they sum to 1")
+    probabilities: dict[str, float] | None = Field(None, description="of every class, the most probable first")
     error: str | None = Field(None, description="why the image cannot be used")
 
 

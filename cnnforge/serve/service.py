@@ -78,16 +78,14 @@ class Service:
         return decoded.pixels
 
     def describe(self, name: str, probabilities: np.ndarray) -> dict[str, Any]:
-        """Return the answer for one image; the numbers are float32, written so that no bit is lost."""
-        best = int(probabilities.argmax())
-        values = probabilities.tolist()
-        names = self.trained.class_names
-        return {
-            "name": name,
-            "class": names[best],
-            "probability": values[best],
-            "probabilities": dict(zip(names, values, strict=True)),
-        }
+        """Return the answer for one image, as ``cnnforge predict --json`` prints it.
+
+        The most probable class comes first; nine digits of a probability are enough for every bit of a float32.
+        """
+        names, best_first = self.trained.class_names, (-probabilities).argsort(kind="stable")
+        ranked = {names[index]: float(f"{probabilities[index]:.9g}") for index in best_first.tolist()}
+        predicted, probability = next(iter(ranked.items()))
+        return {"name": name, "predicted": predicted, "probability": probability, "probabilities": ranked}
 
     def example(self) -> dict[str, Any]:
         """Return what this network says of a grey image, as an example of an answer."""

@@ -19,7 +19,8 @@ from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.results import evaluation
+from cnnforge.results import evaluation, examples
+from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.run_dir import Run, RunDir
@@ -51,7 +52,7 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         model = job.build(data, feeds)
         with Interrupt() as interrupt:
             job.fit(model, feeds, interrupt)
-        result = job.evaluate(data, feeds)
+        result = job.evaluate(data)
         job.conclude(result)
 
 
@@ -152,24 +153,30 @@ class _Job:
         self.directory.update_run(best_epoch=best.epoch, **log.summary())
         self.lap("training")
 
-    def evaluate(self, data: PreparedData, feeds: dict[str, Feed]) -> dict[str, Any]:
+    def evaluate(self, data: PreparedData) -> dict[str, Any]:
         """Save the best model and measure it on the split that the recipe names."""
         settings, manifest = self.resolved.recipe.evaluation, data.manifest
         model = build_model(self.resolved, len(manifest.class_names))
         load_weights(model, self.directory.best_weights)
         with files.replacing(self.directory.model) as temporary:
             model.save(temporary)
-        split, feed = settings.split, feeds[settings.split]
-        feed = Feed(feed.images, manifest.rows(split), feed.targets, feed.batch_size)  # in the manifest's order
-        predictions = evaluation.Predictions(
-            split,
+        rows = manifest.rows(settings.split)
+        predictions = Predictions(
+            settings.split,
             manifest.class_names,
-            [manifest.names[row] for row in feed.rows],
-            manifest.labels[feed.rows],
-            evaluation.predict(Predictor(model), feed),
+            [manifest.names[row] for row in rows],
+            manifest.labels[rows],
+            evaluation.predict(
+                Predictor(model),
+                data.rows,
+                rows,
+                lambda done, total: self.reporter.progress("Evaluating", done, total),
+            ),
         )
-        result = evaluation.write(self.directory, predictions, feed, settings.num_mistakes)
+        result = evaluation.write(self.directory, predictions, data.rows, rows, settings.num_mistakes)
         self.lap("evaluation")
+        examples.write(self.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+        self.lap("explanation")
         return result
 
     def conclude(self, result: dict[str, Any]) -> None:

@@ -61,9 +61,9 @@ async function show(file) {
   const heading = entry.querySelector("h3");
   try {
     const [prediction] = (await (await send("predict", file)).json()).predictions;
-    heading.textContent = prediction.class;
+    heading.textContent = prediction.predicted;
     fill(entry.querySelector(".classes"), entry, file, prediction.probabilities);
-    say(`${file.name}: ${prediction.class}, ${percent(prediction.probability)}`);
+    say(`${file.name}: ${prediction.predicted}, ${percent(prediction.probability)}`);
   } catch (error) {
     entry.classList.add("bad");
     heading.textContent = "No answer";
@@ -93,7 +93,7 @@ async function toggle(entry, button, file, name) {
   const caption = entry.querySelector("figcaption");
   const isOn = button.getAttribute("aria-pressed") === "false";
   for (const other of entry.querySelectorAll("[aria-pressed]")) other.setAttribute("aria-pressed", String(isOn && other === button));
-  entry.classList.remove("explained");
+  entry.classList.remove("lit");
   heat.hidden = true;
   caption.textContent = "";
   if (!isOn) return;
@@ -104,7 +104,7 @@ async function toggle(entry, button, file, name) {
     URL.revokeObjectURL(heat.src);
     heat.src = url;
     heat.hidden = false;
-    entry.classList.add("explained");
+    entry.classList.add("lit");
     caption.textContent = `In colour: what speaks for ${name}`;
     say(`${file.name}: the evidence for ${name} is shown in colour`);
   } catch (error) {

@@ -64,11 +64,11 @@ def test_a_chosen_photograph_gets_its_probabilities_and_is_announced(server: Run
     (prediction,) = server.predict(JPEG).json()["predictions"]
     share = f"{100 * prediction['probability']:.1f} %"
     entry = page.locator(".entry")
-    expect(entry.locator("h3")).to_have_text(prediction["class"])
+    expect(entry.locator("h3")).to_have_text(prediction["predicted"])
     expect(entry.locator("img.photo")).to_have_attribute("alt", "rex.jpg")
-    expect(entry.locator(".classes button").first).to_have_text(f"{prediction['class']}{share}")
+    expect(entry.locator(".classes button").first).to_have_text(f"{prediction['predicted']}{share}")
     expect(entry.locator(".classes button")).to_have_count(2)
-    expect(page.get_by_role("status")).to_have_text(f"rex.jpg: {prediction['class']}, {share}")
+    expect(page.get_by_role("status")).to_have_text(f"rex.jpg: {prediction['predicted']}, {share}")
 
 
 def test_the_latest_answer_stands_first_and_clearing_gives_the_focus_back(opened: Open) -> None:

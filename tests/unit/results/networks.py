@@ -121,6 +121,19 @@ def own_layer(num_classes: int) -> keras.Model:
     return keras.Model(inputs, head(num_classes)(keras.layers.GlobalAveragePooling2D()(x)))
 
 
+def at_one_place() -> keras.Model:
+    """A network whose dense layer sees each place apart and wants red at the top left; red elsewhere is nothing."""
+    inputs = keras.Input(SHAPE)
+    x = colours()(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D(4)(x))
+    output = keras.layers.Dense(1, activation="sigmoid")
+    model = keras.Model(inputs, output(x))
+    kernel = np.zeros((8, 8, 2, 1), np.float32)
+    kernel[:4, :4, 0] = 1
+    output.set_weights([kernel.reshape(-1, 1), np.zeros(1, np.float32)])
+    return model
+
+
 def without_convolution(num_classes: int) -> keras.Model:
     inputs = keras.Input(SHAPE)
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))

@@ -43,6 +43,14 @@ def test_a_network_that_is_too_sure_for_a_gradient_of_its_probability_is_explain
     assert lies_in(strongest(red), networks.RED)
 
 
+def test_what_a_dense_layer_ignores_is_no_evidence_though_it_looks_the_same():
+    image = networks.picture()
+    image[0, 20:26, 22:28] = (255, 0, 0)
+    (red,) = grad_cam(networks.at_one_place(), image, 1)
+    assert lies_in(strongest(red), networks.RED)
+    assert red[18:, 18:].max() == 0
+
+
 def test_an_image_without_evidence_is_zero_all_over():
     assert not grad_cam(networks.sequential(2), np.zeros((1, *networks.SHAPE), np.uint8), 1).any()
 

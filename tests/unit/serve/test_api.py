@@ -26,7 +26,7 @@ def test_one_image_as_the_body(server: Running) -> None:
     best = max(probabilities, key=probabilities.__getitem__)
     assert answer == {
         "predictions": [
-            {"name": "", "class": best, "probability": probabilities[best], "probabilities": probabilities},
+            {"name": "", "predicted": best, "probability": probabilities[best], "probabilities": probabilities},
         ]
     }
 
@@ -51,7 +51,7 @@ def test_explain_gives_a_transparent_picture_of_the_class(server: Running) -> No
         assert pictures[name].shape == (32, 32, 4)
     assert pictures["cat"][..., 3].max() > 0 or pictures["dog"][..., 3].max() > 0
     assert (pictures["cat"] != pictures["dog"]).any()
-    best = server.predict(JPEG).json()["predictions"][0]["class"]
+    best = server.predict(JPEG).json()["predictions"][0]["predicted"]
     default = server.client.post("/explain", files={"image": JPEG})
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(default.content))), pictures[best])
 
@@ -149,7 +149,7 @@ def test_the_description_covers_every_answer_and_its_examples_are_true(server: R
     grey = encode(Image.new("RGB", (32, 32), (128, 128, 128)), "PNG")
     example = responses["200"]["content"]["application/json"]["example"]
     assert example == server.client.post("/predict", files={"image": ("grey.png", grey)}).json()
-    assert described["components"]["schemas"]["Prediction"]["properties"]["class"]
+    assert described["components"]["schemas"]["Prediction"]["properties"]["predicted"]
 
 
 def test_the_page_asks_for_nothing_elsewhere(server: Running) -> None:

@@ -315,9 +315,9 @@ def test_srv14_served_probabilities_are_those_of_the_predictor_to_the_bit(server
     with ThreadPoolExecutor(16) as pool:
         at_once = [a.json()["predictions"][0] for a in pool.map(server.predict, contents)]
     for predictions in (alone, together["predictions"], at_once):
-        found = np.array([list(p["probabilities"].values()) for p in predictions], np.float32)
+        found = np.array([[p["probabilities"][name] for name in trained.class_names] for p in predictions], np.float32)
         np.testing.assert_array_equal(found, wanted)
-        assert [p["class"] for p in predictions] == [trained.class_names[i] for i in wanted.argmax(axis=1)]
+        assert [p["predicted"] for p in predictions] == [trained.class_names[i] for i in wanted.argmax(axis=1)]
 
 
 def start_upload(server: Running, sent: int, total: int) -> socket.socket:
