@@ -18,6 +18,7 @@ from cnnforge.cli.predict import predict
 from cnnforge.cli.report import report
 from cnnforge.cli.run import run
 from cnnforge.cli.runs import app as runs_app
+from cnnforge.cli.serve import serve
 from cnnforge.cli.show import show
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
@@ -27,6 +28,7 @@ app.command("evaluate")(evaluate)
 app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("report")(report)
+app.command("serve")(serve)
 app.command("benchmark")(benchmark)
 app.command("list")(list_names)
 app.command("show")(show)
