@@ -89,6 +89,11 @@ class RunDir:
         return self.path / "report.html"
 
     @property
+    def exports(self) -> Path:
+        """Folder of what ``cnnforge export`` wrote."""
+        return self.path / "exports"
+
+    @property
     def log(self) -> Path:
         """What the libraries logged."""
         return self.path / "log.txt"

@@ -9,6 +9,7 @@ import typer
 import cnnforge
 from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.data import app as data_app
+from cnnforge.cli.export import export
 from cnnforge.cli.list import list_names
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.run import run
@@ -18,6 +19,7 @@ from cnnforge.cli.show import show
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
 app.command("benchmark")(benchmark)
+app.command("export")(export)
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")

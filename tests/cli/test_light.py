@@ -41,6 +41,8 @@ except SystemExit as done:
         ("run catsdgos", 2),
         ("run catsdogs --architecture catdogs_cnn", 2),
         ("run nowhere.toml", 2),
+        ("export --help", 0),
+        ("export nowhere --format onnx", 2),
     ],
 )
 def test_answers_without_importing_anything_heavy(process, command, code):
