@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,6 +64,27 @@ def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a killed process left in a folder into which nobody else writes."""
     for path in folder.glob(".*-????????*"):
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; on success it is synced and takes that name, else it is removed.
+
+    Raises:
+        StorageError: It cannot be written, or there is something of that name already.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        temporary.chmod(0o777 & ~_umask())
+        try:
+            yield temporary
+            for inner in temporary.rglob("*"):
+                _sync(inner)
+            temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -128,6 +128,11 @@ class RunDir(EvaluationDir):
         return self.path / "model_card.md"
 
     @property
+    def exports(self) -> Path:
+        """Folder of what ``cnnforge export`` wrote."""
+        return self.path / "exports"
+
+    @property
     def log(self) -> Path:
         """What the libraries logged."""
         return self.path / "log.txt"

@@ -11,6 +11,7 @@ from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.data import app as data_app
 from cnnforge.cli.evaluate import evaluate
 from cnnforge.cli.explain import explain
+from cnnforge.cli.export import export
 from cnnforge.cli.list import list_names
 from cnnforge.cli.new import app as new_app
 from cnnforge.cli.plugins import app as plugins_app
@@ -30,6 +31,7 @@ app.command("explain")(explain)
 app.command("report")(report)
 app.command("serve")(serve)
 app.command("benchmark")(benchmark)
+app.command("export")(export)
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")

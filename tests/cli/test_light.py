@@ -49,6 +49,8 @@ except SystemExit as done:
         ("run catsdogs --resume r", 2),
         ("run --resume nowhere", 2),
         ("run --resume nowhere --name r", 2),
+        ("export --help", 0),
+        ("export nowhere --format onnx", 2),
     ],
 )
 def test_answers_without_importing_anything_heavy(process, command, code):
