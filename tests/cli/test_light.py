@@ -46,6 +46,12 @@ except SystemExit as done:
         ("run catsdgos", 2),
         ("run catsdogs --architecture catdogs_cnn", 2),
         ("run nowhere.toml", 2),
+        ("run", 2),
+        ("run catsdogs --resume r", 2),
+        ("run --resume nowhere", 2),
+        ("run --resume nowhere --name r", 2),
+        ("export --help", 0),
+        ("export nowhere --format onnx", 2),
     ],
 )
 def test_answers_without_importing_anything_heavy(process, command, code):
