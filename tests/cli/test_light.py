@@ -35,6 +35,7 @@ except SystemExit as done:
         ("evaluate nowhere", 2),
         ("predict nowhere x.jpg", 2),
         ("compare nowhere here", 2),
+        ("reproduce nowhere", 2),
         ("plugins show cnnforge:catsdogs", 0),
         ("data --help", 0),
         ("run catsdogs --set training.epcohs=3", 2),
