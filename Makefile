@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/cnnforge-*)
 
-.PHONY: run test lint docs test-photographs benchmark clean
+.PHONY: run test lint docs test-photographs test-faults benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -14,11 +14,15 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -m "not photographs"
+	$(BIN)/pytest -n auto -m "not photographs and not faults"
 
 # The tests on real photographs; CNNFORGE_PHOTOGRAPHS names the folder with the archives (see docs/contributing.md).
 test-photographs: $(VENV)/installed
 	$(BIN)/pytest -m photographs
+
+# Runs that are killed, interrupted, and robbed of disk and memory: some ten minutes on two cores.
+test-faults: $(VENV)/installed
+	$(BIN)/pytest -m "faults or not faults" tests/faults
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed

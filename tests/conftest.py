@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from cnnforge import host
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script that starts this with `&`; tests press Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SITE = "fake-site-packages"
 SWITCHES = ("CNNFORGE_DISABLE_PLUGINS", "CNNFORGE_LOAD_PLUGINS", "CNNFORGE_STRICT_PLUGINS")

@@ -46,6 +46,12 @@ class OnFeatures(keras.Model):  # type: ignore[misc]
         self.whole = whole
         self.head = head
 
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of the probabilities, as of any functional model."""
+        shape: tuple[int | None, ...] = self.whole.output_shape
+        return shape
+
     def call(self, features: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Return the probabilities that the head makes of features."""
         return self.head(features, training=training)

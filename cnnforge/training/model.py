@@ -14,6 +14,7 @@ from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
 from cnnforge.training import components
+from cnnforge.training.fused_updates import fuse_large_updates
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -68,8 +69,10 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
 
 def compile_model(model: keras.Model, training: TrainingSection, num_classes: int, steps_per_epoch: int) -> None:
     """Compile a network as ``[training]`` says."""
+    optimizer = components.build_optimizer(training, steps_per_epoch)
+    fuse_large_updates(optimizer)
     model.compile(
-        optimizer=components.build_optimizer(training, steps_per_epoch),
+        optimizer=optimizer,
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )

@@ -221,17 +221,20 @@ def test_the_run_directory_page_names_every_file() -> None:
 
 
 def test_the_run_directory_page_names_every_key(registry: Registry) -> None:
-    from cnnforge.results import evaluation
+    from cnnforge.results.measures import measure
+    from cnnforge.results.predictions import Predictions
 
     manifest = small_manifest()
-    predictions = evaluation.Predictions("test", ["a", "b"], ["x"], np.array([0]), np.array([[0.9, 0.1]]))
-    measured = evaluation.evaluate(predictions)
+    predictions = Predictions("test", ["a", "b"], ["x", "y"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    measured = measure(predictions)
     written = {
         "run.json": run_dir.provenance(resolve.resolve(recipe.load("catsdogs", registry), registry)),
         "data": manifest.summary(),
         "manifest.jsonl": {key for line in manifest.lines() for key in line},
         "evaluation.json": measured,
         "per_class": measured["per_class"][0],
+        "reliability": measured["reliability"][0],
+        "roc_curves": measured["roc_curves"][0],
     }
     documented = set(re.findall(r"`(\w+)`", PAGES["docs/reference/run-directory.md"]))
     assert {name: missing for name, keys in written.items() if (missing := set(keys) - documented)} == {}
