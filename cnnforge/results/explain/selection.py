@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import islice
+from typing import cast
 
 import numpy as np
 
@@ -54,7 +56,7 @@ def given(paths: Iterable[str], trained: TrainedRun) -> list[Group]:
         DataError: A file cannot be read, or is no image; or there is none.
         RecipeError: There are too many for a page.
     """
-    images = list(islice(given_images(paths, sys.stdin.buffer), _MAX_GIVEN + 1))
+    images = list(islice(given_images(paths, cast("BufferedReader", sys.stdin.buffer)), _MAX_GIVEN + 1))
     if len(images) > _MAX_GIVEN:
         raise RecipeError(f"expected at most {_MAX_GIVEN} images to explain, received more")
     if not images:
