@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/cnnforge-*)
 
-.PHONY: run test lint docs test-photographs benchmark clean
+.PHONY: run test lint docs test-photographs test-faults benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -13,11 +14,15 @@ test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -m "not photographs"
+	$(BIN)/pytest -n auto -m "not photographs and not faults"
 
 # The tests on real photographs; CNNFORGE_PHOTOGRAPHS names the folder with the archives (see docs/contributing.md).
 test-photographs: $(VENV)/installed
 	$(BIN)/pytest -m photographs
+
+# Runs that are killed, interrupted, and robbed of disk and memory: some ten minutes on two cores.
+test-faults: $(VENV)/installed
+	$(BIN)/pytest -m "faults or not faults" tests/faults
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed
@@ -32,11 +37,11 @@ lint: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/python docs/generate.py
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; say which: make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable . --group dev $(PLUGINS:%=--editable %)
 	touch $@
 
 clean:

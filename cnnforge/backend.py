@@ -8,20 +8,36 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+_PROCESS_ID = "KERAS_DISTRIBUTION_PROCESS_ID"
+
 
 def import_keras() -> str:
     """Import Keras and wake its devices; return what the backend printed while doing so.
 
     The backend is TensorFlow unless ``KERAS_BACKEND`` says otherwise. Its C++ code writes a dozen lines about missing
     GPUs straight to the standard error's file descriptor, which no logging setting stops; they belong into a log.
+    With the environment variables of ``keras.distribution.initialize`` set, this process is one of several that
+    train together (on JAX).
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with captured_stderr() as captured:
         import keras
 
+        if _PROCESS_ID in os.environ:
+            keras.distribution.initialize()
+            keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
         keras.random.SeedGenerator(0).next()
     return captured[0]
+
+
+def process_position() -> tuple[int, int]:
+    """Return this process's index among those that train together, and their number; alone it is (0, 1)."""
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        return (0, 1)
+    import jax
+
+    return jax.process_index(), jax.process_count()
 
 
 @contextlib.contextmanager

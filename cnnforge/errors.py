@@ -13,7 +13,9 @@
     ├── StorageError              6   a file or folder cannot be written
     ├── UnsafeFileError           7   a file is refused because loading it could do harm
     ├── BusyError                 8   another process owns the run directory or the store
+    ├── ExportError               9   a network cannot be exported, or says something else then
     └── InterruptedRunError     130   Ctrl-C; everything up to here is saved
+        └── TerminatedRunError  143   SIGTERM or SIGHUP; everything up to here is saved
 
 The number is the exit code of the command line. A message says what was expected, what was received
 (``name=value``) and what to do next; ``hint`` is that last part where it stands on a line of its own.
@@ -94,10 +96,22 @@ class BusyError(CnnforgeError):
     exit_code = 8
 
 
+class ExportError(CnnforgeError):
+    """A network cannot be exported, or what was exported does not say what the network says."""
+
+    exit_code = 9
+
+
 class InterruptedRunError(CnnforgeError):
     """The run was stopped by Ctrl-C after saving."""
 
     exit_code = 130
+
+
+class TerminatedRunError(InterruptedRunError):
+    """The run was stopped by SIGTERM or SIGHUP after saving."""
+
+    exit_code = 143
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -47,4 +47,7 @@ def cnnforge_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type: ignore[empty-body]
-    """Return Keras callbacks for one run; asked when training starts, Keras already imported."""
+    """Return Keras callbacks for one run; asked when training starts, Keras already imported.
+
+    What they keep in attributes of plain values is part of every checkpoint, so that a resumed run goes on with it.
+    """

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnnforge.errors import InterruptedRunError, StorageError
+from cnnforge.interrupt import Interrupt
 from cnnforge.reporter import Reporter
 from cnnforge.run_dir import RunDir
 
@@ -17,18 +18,29 @@ def now() -> str:
 
 
 @contextmanager
-def recorded(directory: RunDir, reporter: Reporter) -> Iterator[None]:
-    """Note in ``run.json``, with a report of what there is, whatever ends the block early; and let it go on."""
+def recorded(directory: RunDir, reporter: Reporter) -> Iterator[Interrupt]:
+    """Note in ``run.json``, with a report of what there is, whatever ends the block early; and let it go on.
+
+    Raises:
+        InterruptedRunError: A signal ended it: Ctrl-C, SIGTERM or SIGHUP.
+    """
+    with Interrupt() as interrupt:
+        try:
+            yield interrupt
+        except KeyboardInterrupt:
+            stopped = interrupt.error(directory.path)
+            _note(directory, reporter, "interrupted", stopped)
+            raise stopped from None
+        except BaseException as error:
+            _note(directory, reporter, "interrupted" if isinstance(error, InterruptedRunError) else "failed", error)
+            raise
+
+
+def _note(directory: RunDir, reporter: Reporter, status: str, error: BaseException) -> None:
     from cnnforge.results.report import write_report
 
     try:
-        yield
-    except BaseException as error:
-        is_interrupted = isinstance(error, KeyboardInterrupt | InterruptedRunError)
-        status = "interrupted" if is_interrupted else "failed"
-        try:
-            directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())
-            write_report(directory)
-        except (OSError, StorageError) as second:  # the disk may be what ended the run
-            reporter.warn(f"{directory.run} could not be brought up to date: {second}")
-        raise
+        directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())
+        write_report(directory)
+    except (OSError, StorageError) as second:  # the disk may be what ended the run
+        reporter.warn(f"{directory.run} could not be brought up to date: {second}")

@@ -129,6 +129,12 @@ class TrainingSection(_Section):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], Field(description="arithmetic; 'auto' measures which is faster")
     ] = "auto"
+    checkpoint_minutes: Annotated[
+        float, Field(gt=0, description="minutes between checkpoints; there is one at the end of each epoch too")
+    ] = 5.0
+    checkpoint_steps: Annotated[
+        int | None, Field(ge=1, description="steps between checkpoints, if that comes first")
+    ] = None
     seed: Annotated[int, Field(ge=0, lt=2**31, description="of weights, order and dropout")] = 0
 
 

@@ -7,15 +7,19 @@ import json
 import os
 import platform
 import secrets
+import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cnnforge import files
-from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.errors import BusyError, RecipeError, did_you_mean
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 
@@ -74,14 +78,14 @@ class RunDir(EvaluationDir):
         return self.path / "metrics.jsonl"
 
     @property
-    def best_weights(self) -> Path:
-        """Weights of the best epoch."""
-        return self.path / "checkpoints" / "best.npz"
+    def checkpoints(self) -> Path:
+        """Folder of the best weights and of what a resumed run goes on from."""
+        return self.path / "checkpoints"
 
     @property
-    def last_weights(self) -> Path:
-        """Weights at the moment of Ctrl-C."""
-        return self.path / "checkpoints" / "last.npz"
+    def best_weights(self) -> Path:
+        """Weights of the best epoch, as ``run.json`` names them; no such file while there are none."""
+        return self.checkpoints / Path(self.read_run().get("weights", {}).get("file", "none")).name
 
     @property
     def model(self) -> Path:
@@ -124,9 +128,19 @@ class RunDir(EvaluationDir):
         return self.path / "model_card.md"
 
     @property
+    def exports(self) -> Path:
+        """Folder of what ``cnnforge export`` wrote."""
+        return self.path / "exports"
+
+    @property
     def log(self) -> Path:
         """What the libraries logged."""
         return self.path / "log.txt"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that writes into the folder; empty."""
+        return self.path / "run.lock"
 
     def read_run(self) -> dict[str, Any]:
         """Return the content of ``run.json``."""
@@ -135,15 +149,20 @@ class RunDir(EvaluationDir):
 
     def update_run(self, **values: Any) -> None:
         """Add facts to ``run.json``."""
-        files.write_json(self.run, {**self.read_run(), **values})
+        with files.storage_errors(self.run):
+            files.write_json(self.run, {**self.read_run(), **values})
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the hook ``cnnforge_callbacks`` is told: the run's folder and its complete recipe."""
+    """What the hook ``cnnforge_callbacks`` is told: the run's folder and its complete recipe.
+
+    ``accept_changes``: whether a resumed run goes on where the data are no longer the same.
+    """
 
     directory: RunDir
     resolved: ResolvedRecipe
+    accept_changes: bool = False
 
 
 def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *, tag: str = "") -> RunDir:
@@ -164,18 +183,50 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *,
             f"expected the name of a folder, received --name {name!r}", hint="--runs-dir says where it goes"
         )
     run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name, tag)))
+    if run_dir.path.exists():
+        raise RecipeError(
+            f"expected a new run directory, received {run_dir.path}, which exists already",
+            hint=f"choose another --name, or go on with it: cnnforge run --resume {run_dir.path}",
+        )
     with files.storage_errors(run_dir.path):
-        run_dir.path.parent.mkdir(parents=True, exist_ok=True)
+        # Filled beside and renamed, so that a run killed this moment leaves nothing that cannot be resumed.
+        new = RunDir(run_dir.path.with_name(f".{run_dir.path.name}-{secrets.token_hex(4)}"))
+        new.path.mkdir(parents=True)
         try:
-            run_dir.path.mkdir()
-        except FileExistsError:
-            raise RecipeError(
-                f"expected a new run directory, received {run_dir.path}, which exists already",
-                hint="choose another --name; a run is never overwritten",
-            ) from None
-    files.write_text(run_dir.recipe, resolved.recipe.to_toml())
-    files.write_json(run_dir.run, provenance(resolved))
+            files.write_text(new.recipe, resolved.recipe.to_toml())
+            files.write_json(new.run, provenance(resolved))
+            new.path.rename(run_dir.path)
+        finally:
+            shutil.rmtree(new.path, ignore_errors=True)  # gone, unless something failed
     return run_dir
+
+
+@contextmanager
+def held(run_dir: RunDir) -> Iterator[None]:
+    """Keep every other process from writing into a run directory; the lock of a process that died is free.
+
+    Raises:
+        BusyError: Another process holds it.
+        StorageError: The folder cannot be written to.
+    """
+    import filelock
+
+    lock = filelock.FileLock(run_dir.lock, timeout=0)
+    with files.storage_errors(run_dir.lock):
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            owner = run_dir.read_run().get("process", {})
+            raise BusyError(
+                f"expected a run directory that nobody writes into, received {run_dir.path}, which process"
+                f" {owner.get('pid')} on {owner.get('host')} is writing into",
+                hint="wait until it is done, or stop it; it saves first",
+            ) from None
+    try:
+        run_dir.update_run(process={"pid": os.getpid(), "host": socket.gethostname()})
+        yield
+    finally:
+        lock.release()
 
 
 def find(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
@@ -187,7 +238,7 @@ def find(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
     for path in (Path(reference).expanduser(), runs_dir / reference):
         if RunDir(path).run.is_file():
             return RunDir(path)
-    known = sorted(path.parent.name for path in runs_dir.glob("*/run.json"))
+    known = sorted(path.parent.name for path in runs_dir.glob("[!.]*/run.json"))
     raise RecipeError(
         f"expected a run directory with run.json in it, received {reference}.{did_you_mean(reference, known)}",
         hint=f"`cnnforge run` prints where it writes; {runs_dir} has {len(known)} runs",
@@ -202,20 +253,32 @@ def default_name(recipe_name: str, tag: str = "") -> str:
 
 def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     """Return what must be known to repeat a run: versions, plugins, commit, command, seed, hardware."""
-    entries: dict[str, Entry[Any]] = {"architecture": resolved.architecture, "data_source": resolved.data_source}
-    plugins = {role: {"name": entry.spec.name, "plugin": entry.plugin} for role, entry in entries.items()}
     return {
         "status": "started",
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "recipe": resolved.recipe.name,
         "argv": sys.argv,
         "seed": resolved.recipe.training.seed,
-        "plugins": {role: {**p, "version": _version(p["plugin"].partition(":")[0])} for role, p in plugins.items()},
-        "packages": {name: found for name in _RECORDED_PACKAGES if (found := _version(name))},
+        "plugins": plugin_versions(resolved),
+        "packages": recorded_packages(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
         "git": _git_commit(),
+    }
+
+
+def recorded_packages() -> dict[str, str]:
+    """Return the versions of the packages that results depend on."""
+    return {name: found for name in _RECORDED_PACKAGES if (found := _version(name))}
+
+
+def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:
+    """Return name, plugin id and version of the architecture and the data source."""
+    entries: dict[str, Entry[Any]] = {"architecture": resolved.architecture, "data_source": resolved.data_source}
+    return {
+        role: {"name": e.spec.name, "plugin": e.plugin, "version": _version(e.plugin.partition(":")[0])}
+        for role, e in entries.items()
     }
 
 

@@ -54,6 +54,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         balanced_labels: Class of each row, shape (rows,), to draw every class equally often; None draws every image
             once an epoch.
         epoch: Number of the first epoch, from 0.
+        shard: Of processes that train together, this one's index and their number: each reads its part of every
+            batch. So that all parts are of one size, as many images as do not divide evenly are passed over, others
+            in every epoch.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         weights: np.ndarray | None = None,
         balanced_labels: np.ndarray | None = None,
         epoch: int = 0,
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
         # Threads that fill a queue. Without them Keras hands the feed to tf.data as a generator, which on two busy
         # cores started an epoch up to five seconds late, every third epoch or so (measured with TensorFlow 2.21).
@@ -80,22 +84,30 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self._augment = augment
         self._weights = weights
         self._balanced_labels = balanced_labels
-        self._set_epoch(epoch)
+        self._shard, self._num_shards = shard
+        self.start_epoch(epoch)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.rows) / self.batch_size)
+        return math.ceil(len(self._order) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        if index < self.first_batch:
+            return self._empty_batch()
         chosen = self._chosen(index)
         self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
         images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
         if self._augment is not None:
-            images, targets = self._augment(images, targets, _generator(self.shuffle_seed or 0, self._epoch, index))
+            randomness = _generator(self.shuffle_seed or 0, self._epoch, index, self._shard)
+            images, targets = self._augment(images, targets, randomness)
         self._ready[index] = time.perf_counter()
         return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
 
+    def _empty_batch(self) -> tuple[np.ndarray, ...]:
+        images = np.empty((0, *self.images.shape), np.uint8)
+        return (images, self.targets[:0]) if self._weights is None else (images, self.targets[:0], self._weights[:0])
+
     def _chosen(self, index: int) -> np.ndarray:
-        return self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self._order[index * self.batch_size : (index + 1) * self.batch_size][self._shard :: self._num_shards]
 
     def ready_time(self, index: int) -> float:
         """Return when a batch of this epoch was last ready (``time.perf_counter``), 0 if it never was."""
@@ -106,9 +118,14 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
     def on_epoch_end(self) -> None:
         if len(self._ready) == len(self):  # Keras calls this before the first epoch too
-            self._set_epoch(self._epoch + 1)
+            self.start_epoch(self._epoch + 1)
 
-    def _set_epoch(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int, first_batch: int = 0) -> None:
+        """Give the batches of that epoch from now on; those before ``first_batch`` are empty.
+
+        Keras always asks for an epoch from its first batch on; a resumed run lets pass what it has trained already.
+        """
+        self.first_batch = first_batch
         self._epoch = epoch
         self._ready: dict[int, float] = {}
         if self.shuffle_seed is None:
@@ -117,6 +134,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
             self._order = balanced_order(self._balanced_labels, self.shuffle_seed, epoch)
         else:
             self._order = epoch_order(len(self.rows), self.shuffle_seed, epoch)
+        self._order = self._order[: len(self._order) // self._num_shards * self._num_shards]
 
 
 def class_weights(labels: np.ndarray) -> np.ndarray:

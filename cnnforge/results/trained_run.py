@@ -48,15 +48,17 @@ def load(directory: RunDir, registry: Registry) -> TrainedRun:
     Raises:
         RecipeError: The run has no trained weights (yet).
         UnknownNameError: The plugin that built the network is not installed.
-        StorageError: The weights are damaged, or are those of another network.
+        StorageError: The weights are those of another network.
+        UnsafeFileError: The weights are not those that the run wrote.
     """
+    facts = directory.read_run()
     if not directory.best_weights.is_file():
         raise RecipeError(
             f"expected a run with trained weights, received {directory.path}, which has none",
             hint="`cnnforge run` writes them after the first epoch",
         )
     resolved = resolve.resolve(recipe.load(str(directory.recipe), registry), registry)
-    class_names = tuple(directory.read_run()["data"]["class_names"])
+    class_names = tuple(facts["data"]["class_names"])
     model = build_model(resolved, len(class_names))
-    load_weights(model, directory.best_weights)
+    load_weights(model, directory.best_weights, facts["weights"]["sha256"])
     return TrainedRun(directory, resolved, class_names, model)

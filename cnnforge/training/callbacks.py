@@ -1,4 +1,4 @@
-"""What happens during ``fit`` besides training: metrics, checkpoints, divergence, interruption."""
+"""What happens during ``fit`` besides training: metrics, the best weights, divergence, progress."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import keras
 
 from cnnforge import files
 from cnnforge.data.feed import Feed
-from cnnforge.errors import InterruptedRunError, TrainingDivergedError
+from cnnforge.errors import TrainingDivergedError
 from cnnforge.reporter import Reporter
 from cnnforge.run_dir import RunDir
-from cnnforge.training.interrupt import Interrupt
 from cnnforge.training.weights import save_weights
 
 
@@ -32,6 +31,25 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
         self._run_dir = run_dir
         self._feed = feed
         self._epoch_start = self._last_batch_end = self._waiting = 0.0
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the finished epochs, and how long the present one has taken."""
+        return {
+            "history": self.history,
+            "waiting": self._waiting,
+            "training": self._last_batch_end - self._epoch_start,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there; epochs that the file has beyond that are trained again."""
+        self.history = state["history"]
+        self._waiting = state["waiting"]
+        self._last_batch_end = time.perf_counter()
+        self._epoch_start = self._last_batch_end - state["training"]
+        self._rewrite()
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._rewrite()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch_start = self._last_batch_end = time.perf_counter()
@@ -56,6 +74,9 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
         with files.storage_errors(self._run_dir.metrics), self._run_dir.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def _rewrite(self) -> None:
+        files.write_text(self._run_dir.metrics, "".join(json.dumps(line) + "\n" for line in self.history))
+
     def summary(self) -> dict[str, float]:
         """Return the median speed and the share of training that waited for data."""
         waiting = sum(line["waiting_seconds"] for line in self.history)
@@ -69,20 +90,30 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the weights of the best epoch.
 
     The best epoch has the highest validation accuracy, or where that is not measured the lowest validation loss, or
-    without validation the lowest loss. A figure that is not finite is never the best.
+    without validation the lowest loss. A figure that is not finite is never the best. Every epoch has a file of its
+    own, so that no checkpoint ever names weights that were overwritten; ``weights`` is what ``run.json`` says of it.
     """
 
     def __init__(self, run_dir: RunDir) -> None:
         super().__init__()
-        self.epoch = 0
+        self.weights: dict[str, Any] = {}
         self._run_dir = run_dir
         self._best = -math.inf
+
+    def get_state(self) -> dict[str, Any]:
+        """Return which epoch is the best so far and its score."""
+        return {"weights": self.weights, "best": self._best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.weights, self._best = state["weights"], state["best"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         score = self._score(logs or {})
         if math.isfinite(score) and score > self._best:
-            save_weights(self.model, self._run_dir.best_weights)
-            self._best, self.epoch = score, epoch + 1
+            path = self._run_dir.checkpoints / f"best-{epoch + 1:04}.npz"
+            self.weights = {"epoch": epoch + 1, "file": path.name, "sha256": save_weights(self.model, path)}
+            self._best = score
 
     @staticmethod
     def _score(logs: dict[str, Any]) -> float:
@@ -112,30 +143,6 @@ class StopOnDivergence(keras.callbacks.Callback):  # type: ignore[misc]
                 f"expected a finite loss, received loss={loss} at step {batch + 1} of epoch {self._epoch + 1}",
                 hint="try a lower learning rate: --set training.learning_rate=…",
             )
-
-
-class StopOnInterrupt(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves the weights and stops training when Ctrl-C was pressed.
-
-    Raises:
-        InterruptedRunError: From ``fit``, after the present batch.
-    """
-
-    def __init__(self, run_dir: RunDir, interrupt: Interrupt) -> None:
-        super().__init__()
-        self._run_dir = run_dir
-        self._interrupt = interrupt
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check()
-
-    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._check()
-
-    def _check(self) -> None:
-        if self._interrupt.is_requested:
-            save_weights(self.model, self._run_dir.last_weights)
-            raise InterruptedRunError("stopped by Ctrl-C; the weights up to here are saved")
 
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]

@@ -69,8 +69,18 @@ def build_metrics(training: TrainingSection) -> list[Any]:
 
 
 def build_callbacks(training: TrainingSection) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that the recipe names."""
-    return [_build(f"training.callbacks[{i}]", "callbacks", c) for i, c in enumerate(training.callbacks)]
+    """Return the callbacks that the recipe names.
+
+    Raises:
+        RecipeError: One of them is ``BackupAndRestore``, which would decide beside us where training goes on.
+    """
+    built = [_build(f"training.callbacks[{i}]", "callbacks", c) for i, c in enumerate(training.callbacks)]
+    if any(isinstance(callback, keras.callbacks.BackupAndRestore) for callback in built):
+        raise RecipeError(
+            "training.callbacks: expected none that restores a backup, received BackupAndRestore",
+            hint="every run saves itself; leave it out, and continue with: cnnforge run --resume RUN",
+        )
+    return built
 
 
 def wants_class_indices(loss: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from cnnforge.backend import process_position
 from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed, class_weights, encode_targets
 from cnnforge.data.prepare import PreparedData
@@ -39,8 +40,9 @@ def _feed(split: str, training: TrainingSection, data: PreparedData, *, is_spars
     rows = data.manifest.rows(split)
     labels = data.manifest.labels[rows]
     targets = encode_targets(labels, len(data.manifest.class_names), sparse=is_sparse)
+    shard = process_position()
     if split != "train":
-        return Feed(data.rows, rows, targets, training.batch_size)
+        return Feed(data.rows, rows, targets, training.batch_size, shard=shard)
     augmentation = training.augmentation
     return Feed(
         data.rows,
@@ -51,10 +53,17 @@ def _feed(split: str, training: TrainingSection, data: PreparedData, *, is_spars
         augment=partial(augment_batch, settings=augmentation) if augmentation.is_on else None,
         weights=class_weights(labels) if training.class_balance == "weights" else None,
         balanced_labels=labels if training.class_balance == "sampling" else None,
+        shard=shard,
     )
 
 
 def _check(training: TrainingSection, *, is_sparse: bool) -> None:
+    num_processes = process_position()[1]
+    if training.batch_size % num_processes:
+        raise RecipeError(
+            f"expected training.batch_size to be a multiple of the {num_processes} processes that train together,"
+            f" received training.batch_size={training.batch_size}"
+        )
     if not training.augmentation.mixes_images:
         return
     if is_sparse:

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from cnnforge import files
-from cnnforge.data.store import cache_dir
+from cnnforge.cache import cache_dir
 from cnnforge.processors import num_processors
 
 BFLOAT16 = "mixed_bfloat16"
@@ -91,7 +91,7 @@ def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarr
 def _memory_path(model: keras.Model, batch_shape: tuple[int, ...]) -> Path:
     # Not the model's whole configuration: it holds names that Keras makes up anew for every model of a process.
     network = [[type(layer).__name__ for layer in model.layers], [list(weight.shape) for weight in model.weights]]
-    machine = [_cpu_model(), num_processors(), _gpu_compute_capability()]
+    machine = [cpu_model(), num_processors(), _gpu_compute_capability()]
     facts = [network, batch_shape, machine, keras.__version__, keras.backend.backend()]
     key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
     return cache_dir() / "precision" / f"{key}.json"
@@ -118,7 +118,8 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset(_cpu_line("flags").split() + _cpu_line("Features").split())
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """Return the name of the processor."""
     return _cpu_line("model name") or platform.processor()
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import keras
 
 from cnnforge import files
+from cnnforge.data.changes import check_unchanged
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
+from cnnforge.differences import differences
 from cnnforge.errors import TrainingError
 from cnnforge.host import PluginHost
+from cnnforge.interrupt import Interrupt
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
@@ -23,21 +26,26 @@ from cnnforge.results import evaluation, examples
 from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
+from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training import callbacks, components, precision
+from cnnforge.training import backbone, callbacks, checkpoints, components, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
+from cnnforge.training.checkpointing import Checkpointing, build_state
+from cnnforge.training.checkpoints import Checkpoint
+from cnnforge.training.conditions import conditions
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.interrupt import Interrupt
 from cnnforge.training.model import build_model, compiled_model
 from cnnforge.training.peak_memory import peak_memory_bytes
+from cnnforge.training.rest_of_epoch import CallbacksFrom
 from cnnforge.training.weights import load_weights
 
 
 def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
-    """Train, evaluate and report one recipe.
+    """Train, evaluate and report one recipe, from the newest checkpoint in the run directory if it has one.
 
     Args:
-        run: The new run directory and the recipe, every mistake in it already reported.
+        run: The run directory, new or reopened, held by the caller (``run_dir.held``), and the recipe, every mistake
+            in it already reported.
         images: What the recipe's data source opened.
         host: The plugins, asked for callbacks.
         reporter: Told what happens.
@@ -46,12 +54,13 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         CnnforgeError: Whatever goes wrong; ``run.json`` in the run directory says so too.
     """
     job = _Job(run, host, reporter, _Clock())
-    with recorded(run.directory, reporter):
+    with recorded(run.directory, reporter) as interrupt:
         data = job.prepare(images)
         feeds = make_feeds(run.resolved, data)
-        model = job.build(data, feeds)
-        with Interrupt() as interrupt:
-            job.fit(model, feeds, interrupt)
+        compiled = partial(compiled_model, run.resolved, len(data.manifest.class_names), len(feeds["train"]))
+        with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
+            model = job.build(compiled, feeds["train"])
+            job.fit(*job.run_backbone_once(model, data, feeds), interrupt)
         result = job.evaluate(data)
         job.conclude(result)
 
@@ -95,8 +104,10 @@ class _Job:
         self.directory.update_run(seconds=self.clock.seconds)
 
     def prepare(self, images: LabelledImages) -> PreparedData:
-        """Scan the images and write the manifest."""
+        """Scan the images and write the manifest; a resumed run must find the images it was started with."""
         data = prepare(self.resolved, images, lambda done, total: self.reporter.progress("Reading images", done, total))
+        if not self.run.accept_changes:
+            check_unchanged(self.directory, data.manifest)
         data.manifest.write(self.directory.manifest)
         facts = {"location": data.location, "notice": data.notice, **data.manifest.summary()}
         self.directory.update_run(data=facts)
@@ -106,58 +117,104 @@ class _Job:
         self.lap("scan")
         return data
 
-    def build(self, data: PreparedData, feeds: dict[str, Feed]) -> keras.Model:
-        """Return the compiled model in the precision that suits it."""
-        training = self.resolved.recipe.training
-        compiled = partial(compiled_model, self.resolved, len(data.manifest.class_names), len(feeds["train"]))
-        images, targets, *_ = feeds["train"][0]
-        chosen = precision.choose(training.precision, compiled, (images, targets))
+    def build(self, compiled: Callable[[str], keras.Model], feed: Feed) -> keras.Model:
+        """Return the compiled model in the precision that suits it, or that was chosen when the run began."""
+        images, targets, *_ = feed[0]
+        chosen = precision.choose(self.resolved.recipe.training.precision, compiled, (images, targets))
+        before = self.directory.read_run().get("precision", {})
+        if before.get("policy") == chosen.policy or self.resolved.recipe.training.precision == "auto":
+            chosen = replace(chosen, **before)
         model = compiled(chosen.policy)
         self.directory.update_run(
             precision={"policy": chosen.policy, "reason": chosen.reason}, model={"num_parameters": model.count_params()}
         )
         # With what was measured written down, the recorded recipe repeats the run wherever it is run again.
-        decided = training.model_copy(update={"precision": precision.setting(chosen.policy)})
-        recorded = self.resolved.recipe.model_copy(update={"training": decided})
-        files.write_text(self.directory.recipe, recorded.to_toml())
+        files.write_text(self.directory.recipe, self.decided(chosen.policy).recipe.to_toml())
         self.reporter.say(f"Network  {model.count_params():,} parameters, {chosen.policy} ({chosen.reason})")
         self.lap("preparation")
         return model
 
+    def run_backbone_once(
+        self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed]
+    ) -> tuple[keras.Model, dict[str, Feed]]:
+        """Return what is to be trained, and on what: a frozen backbone's features instead of images."""
+        trained, trained_feeds = backbone.run_once(model, self.resolved, data, feeds, self.reporter)
+        if trained is not model:
+            self.lap("features")
+        return trained, trained_feeds
+
+    def decided(self, policy: str) -> ResolvedRecipe:
+        """Return the recipe with the precision that was chosen."""
+        training = self.resolved.recipe.training.model_copy(update={"precision": precision.setting(policy)})
+        return replace(self.resolved, recipe=self.resolved.recipe.model_copy(update={"training": training}))
+
     def fit(self, model: keras.Model, feeds: dict[str, Feed], interrupt: Interrupt) -> None:
-        """Train, with the best weights kept on disk."""
-        training, num_images = self.resolved.recipe.training, len(feeds["train"].rows)
-        best = callbacks.BestWeights(self.directory)
-        log = callbacks.MetricsLog(self.directory, feeds["train"])
+        """Train to the end, from the beginning or from the newest checkpoint."""
+        training, feed = self.resolved.recipe.training, feeds["train"]
         if training.augmentation.is_on:
-            write_sheet(self.directory, feeds["train"], training.augmentation)
-        run_callbacks: Sequence[keras.callbacks.Callback] = [
-            callbacks.StopOnDivergence(),
-            log,
-            best,
-            callbacks.ShowProgress(self.reporter, num_images, training.batch_size, training.epochs),
-            callbacks.StopOnInterrupt(self.directory, interrupt),
+            write_sheet(self.directory, feed, training.augmentation)
+        build_state(model, feed)
+        policy = self.directory.read_run()["precision"]["policy"]
+        facts = {"identity": identity(self.decided(policy)), "conditions": conditions()}
+        start = self.start(facts["conditions"])
+        best, log = callbacks.BestWeights(self.directory), callbacks.MetricsLog(self.directory, feed)
+        others = [
+            keras.callbacks.History(),
             *components.build_callbacks(training),
             *(callback for _, callback in self.host.collect("cnnforge_callbacks", run=self.run)),
         ]
+        run_callbacks = [
+            callbacks.StopOnDivergence(),
+            log,
+            best,
+            callbacks.ShowProgress(self.reporter, len(feed.rows), training.batch_size, training.epochs),
+            *others,
+            Checkpointing(
+                self.run,
+                feed=feed,
+                stateful=[log, best, *others],
+                best=best,
+                interrupt=interrupt,
+                facts=facts,
+                start=start,
+            ),
+        ]
         model.fit(
-            feeds["train"],
+            feed,
             validation_data=feeds.get("validation"),
             epochs=training.epochs,
+            initial_epoch=0 if start is None else training.epochs if start.facts["is_over"] else start.epoch,
             shuffle=False,  # the feed shuffles
             verbose=0,
-            callbacks=list(run_callbacks),
+            callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=training.epochs, steps=len(feed)),
         )
-        if not best.epoch:
+        interrupt.release()
+        if not best.weights:
             raise TrainingError("expected at least one epoch with a finite loss, received none")
-        self.directory.update_run(best_epoch=best.epoch, **log.summary())
+        self.directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
         self.lap("training")
+
+    def start(self, now_conditions: dict[str, Any]) -> Checkpoint | None:
+        """Return the checkpoint to go on from and say so, and whether the bits can still be the same."""
+        with files.storage_errors(self.directory.checkpoints):
+            self.directory.checkpoints.mkdir(exist_ok=True)
+        found = checkpoints.newest(self.directory.checkpoints, self.reporter.warn)
+        if found is None:
+            return None
+        changes = differences(found.facts["conditions"], now_conditions)
+        changes += ["accelerators sum in no fixed order"] if now_conditions["accelerators"] else []
+        resume = {"resumed": now(), "epoch": found.epoch, "batch": found.batch, "conditions_changed": changes}
+        self.directory.update_run(resumes=[*self.directory.read_run().get("resumes", []), resume])
+        self.reporter.say(f"Resume   after {found.epoch} epochs and {found.batch} batches")
+        if changes:
+            self.reporter.warn(f"the result will not be equal to the last bit: {'; '.join(changes)}")
+        return found
 
     def evaluate(self, data: PreparedData) -> dict[str, Any]:
         """Save the best model and measure it on the split that the recipe names."""
         settings, manifest = self.resolved.recipe.evaluation, data.manifest
         model = build_model(self.resolved, len(manifest.class_names))
-        load_weights(model, self.directory.best_weights)
+        load_weights(model, self.directory.best_weights, self.directory.read_run()["weights"]["sha256"])
         with files.replacing(self.directory.model) as temporary:
             model.save(temporary)
         rows = manifest.rows(settings.split)
@@ -181,6 +238,7 @@ class _Job:
 
     def conclude(self, result: dict[str, Any]) -> None:
         """Write the report and say how it went."""
+        checkpoints.remove_old(self.directory.checkpoints, keep=1)
         self.directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
         write_report(self.directory)
         low, high = result["accuracy_interval"]

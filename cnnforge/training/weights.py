@@ -6,43 +6,51 @@ of raising an error, and with it the run.
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from cnnforge import files
-from cnnforge.errors import StorageError
+from cnnforge.errors import UnsafeFileError
+from cnnforge.training.arrays import read_arrays, write_arrays
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write all variables of a model, those of its seed generators included, atomically.
+def variable_arrays(variables: Sequence[keras.Variable]) -> dict[str, np.ndarray]:
+    """Return the values of variables under names that keep their order."""
+    values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)) for variable in variables]
+    # The number keeps the order, the path is for people: names that Keras makes up differ from process to process.
+    named = zip(values, variables, strict=True)
+    return {f"{number:05} {variable.path}": value for number, (value, variable) in enumerate(named)}
+
+
+def save_weights(model: keras.Model, path: Path) -> str:
+    """Write all variables of a model, those of its seed generators included, atomically; return the file's SHA-256.
 
     Raises:
         StorageError: They cannot be written.
     """
-    values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)) for variable in model.variables]
-    # The number keeps the order, the path is for people: names that Keras makes up differ from process to process.
-    named = zip(values, model.variables, strict=True)
-    arrays = {f"{number:05} {variable.path}": value for number, (value, variable) in enumerate(named)}
-    with files.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    return write_arrays(path, variable_arrays(model.variables))
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
+def load_weights(model: keras.Model, path: Path, sha256: str | None = None) -> None:
     """Give a model the variables that :func:`save_weights` wrote.
+
+    Args:
+        model: The same network.
+        path: The file.
+        sha256: What the run recorded of the file; compared before anything in it is looked at.
 
     Raises:
         StorageError: The file is damaged, or is that of another network.
+        UnsafeFileError: It is not the file that was recorded.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            values = [arrays[name] for name in sorted(arrays.files)]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise StorageError(f"cannot read {path}: {error}") from error
-    shapes = [tuple(variable.shape) for variable in model.variables]
-    if [value.shape for value in values] != shapes:
-        raise StorageError(f"expected {path} to hold the variables of this network, received those of another")
-    for variable, value in zip(model.variables, values, strict=True):
+    if sha256 is not None and (found := files.sha256(path)) != sha256:
+        raise UnsafeFileError(
+            f"expected {path} as the run wrote it, sha256={sha256}, received sha256={found}",
+            hint="it was damaged or replaced: take it from a copy of the run, or train again",
+        )
+    arrays = read_arrays(path, [tuple(variable.shape) for variable in model.variables])
+    for variable, value in zip(model.variables, arrays.values(), strict=True):
         variable.assign(value)

@@ -15,14 +15,6 @@ import pytest
 from PIL import Image
 
 from cnnforge.cli import common
-from cnnforge.cli.main import main
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(autouse=True)
@@ -38,19 +30,6 @@ def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep plugins that happen to be installed away; tests name those they install."""
     monkeypatch.setenv("CNNFORGE_LOAD_PLUGINS", "")
     monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-    """A function that gives a command to the console script in this process."""
-
-    def call(*arguments: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["cnnforge", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        return Outcome(done.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -15,13 +15,21 @@ from PIL import Image
 from cnnforge import recipe, resolve
 from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
-from cnnforge.errors import DataError, InterruptedRunError, PluginError, RecipeError, TrainingDivergedError
+from cnnforge.errors import (
+    DataError,
+    InterruptedRunError,
+    PluginError,
+    RecipeError,
+    TrainingDivergedError,
+    UnsafeFileError,
+)
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.trained_run import load as load_trained
 from cnnforge.run_dir import Run, RunDir, create
+from cnnforge.training.checkpoints import newest
 from cnnforge.training.run import run
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
@@ -74,9 +82,11 @@ def read_lines(path: Path) -> list[dict[str, float]]:
 def test_a_run_writes_everything_that_the_run_directory_promises(finished: RunDir) -> None:
     names = {path.relative_to(finished.path).as_posix() for path in finished.path.rglob("*") if path.is_file()}
     assert names >= {
-        "recipe.toml", "run.json", "manifest.jsonl", "metrics.jsonl", "checkpoints/best.npz", "model.keras",
+        "recipe.toml", "run.json", "manifest.jsonl", "metrics.jsonl", "model.keras",
         "evaluation.json", "predictions.csv", "examples.json", "report.html", "model_card.md",
     }  # fmt: skip
+    assert finished.best_weights.is_file()
+    assert len(list(finished.checkpoints.iterdir())) == 3  # the best weights, the last state and its manifest
     assert not [name for name in names if name.rpartition("/")[2].startswith(".")]
     facts = finished.read_run()
     assert facts["status"] == "finished"
@@ -202,7 +212,10 @@ def test_ctrl_c_saves_and_stops(registry: Registry, photographs: Path, tmp_path:
         train(registry, tmp_path, photographs, "training.callbacks=['tests.e2e.schedules:PressCtrlC']")
     stopped = RunDir(tmp_path / "runs" / "r")
     assert stopped.read_run()["status"] == "interrupted"
-    assert stopped.last_weights.exists()
+    assert stopped.read_run()["error"] == "InterruptedRunError: stopped by Ctrl-C"
+    last = newest(stopped.checkpoints, pytest.fail)
+    assert last is not None
+    assert (last.epoch, last.batch) == (0, 2)
 
 
 def test_an_existing_run_directory_is_not_touched(registry: Registry, photographs: Path, tmp_path: Path) -> None:
@@ -277,6 +290,25 @@ def test_a_trained_run_predicts_to_the_bit_what_its_evaluation_says(
     probabilities = trained.predictor()(np.stack(pixels))
     assert trained.class_names == ("apple", "pear")
     assert [f"{p:.9g}" for p in probabilities[:, 1]] == [row["p_pear"] for row in rows]
+
+
+def test_weights_that_the_run_did_not_write_are_refused_unread(
+    finished: RunDir, registry: Registry, tmp_path: Path
+) -> None:
+    copy = RunDir(Path(shutil.copytree(finished.path, tmp_path / "copy")))
+    content = bytearray(copy.best_weights.read_bytes())
+    content[-1000] ^= 1
+    copy.best_weights.write_bytes(content)
+    with pytest.raises(UnsafeFileError, match="as the run wrote it"):
+        load_trained(copy, registry)
+
+
+def test_a_backup_beside_the_runs_own_checkpoints_is_refused(
+    registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    backup = "training.callbacks=[{name='BackupAndRestore', backup_dir='b'}]"
+    with pytest.raises(RecipeError, match="received BackupAndRestore"):
+        train(registry, tmp_path, photographs, backup)
 
 
 def test_a_run_without_weights_is_named(finished: RunDir, registry: Registry, tmp_path: Path) -> None:

@@ -110,8 +110,8 @@ def test_axe_finds_nothing_and_nothing_sticks_out(tmp_path: Path, make, width: i
 def test_the_check_finds_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     made = failed(tmp_path / "run")
-    bad = '<p style="color: #999; background: #fff">faint</p><img src="data:,"><div style="width: 900px">wide</div></main>'
-    made.write_text(made.read_text(encoding="utf-8").replace("</main>", bad), encoding="utf-8")
+    bad = '<p style="color: #999; background: #fff">faint</p><img src="data:,"><div style="width: 900px">wide</div>'
+    made.write_text(made.read_text(encoding="utf-8").replace("</main>", f"{bad}</main>"), encoding="utf-8")
     found = check(made, tmp_path, width=390)
     assert {"color-contrast", "image-alt"} <= {violation["id"] for violation in found["violations"]}
     assert "wide" in found["wide"][-1]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import re
 
 import pytest
 
 from cnnforge import run_dir
-from cnnforge.errors import RecipeError, StorageError
+from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe import load
 from cnnforge.resolve import resolve
 
@@ -67,3 +69,31 @@ def test_a_run_is_found_by_its_path_and_by_its_name(resolved, tmp_path):
     assert run_dir.find("first", tmp_path / "runs").path == made.path
     with pytest.raises(RecipeError, match=r"received frist\. Did you mean 'first'"):
         run_dir.find("frist", tmp_path / "runs")
+
+
+def hold(path, held, release):
+    with run_dir.held(run_dir.RunDir(path)):
+        held.set()
+        release.wait(60)
+
+
+def test_a_run_is_in_the_hands_of_one_process_and_free_when_that_is_killed(resolved, tmp_path):
+    made = run_dir.create(resolved, tmp_path, "mine")
+    spawn = multiprocessing.get_context("spawn")
+    held, release = spawn.Event(), spawn.Event()
+    other = spawn.Process(target=hold, args=(made.path, held, release))
+    other.start()
+    assert held.wait(60)
+    with pytest.raises(BusyError, match=f"process {other.pid} on "), run_dir.held(made):
+        pass
+    other.kill()
+    other.join()
+    with run_dir.held(made):
+        assert made.read_run()["process"]["pid"] == os.getpid()
+
+
+def test_weights_named_by_a_run_lie_in_its_folder(resolved, tmp_path):
+    made = run_dir.create(resolved, tmp_path, "mine")
+    assert not made.best_weights.exists()
+    made.update_run(weights={"file": "../../elsewhere/best-0001.npz"})
+    assert made.best_weights == made.path / "checkpoints" / "best-0001.npz"

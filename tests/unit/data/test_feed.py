@@ -79,6 +79,16 @@ def test_any_position_can_be_jumped_to() -> None:
     assert batches[4][1][:, 0].tolist() == whole[28:35]
 
 
+def test_a_resumed_epoch_gives_nothing_until_where_it_was_interrupted() -> None:
+    whole, resumed = (feed(np.arange(40), 7, shuffle_seed=3, epoch=5) for _ in range(2))
+    resumed.start_epoch(5, first_batch=2)
+    assert len(resumed) == len(whole)
+    assert [len(resumed[index][0]) for index in range(3)] == [0, 0, 7]
+    assert rows_of_epoch(resumed) == rows_of_epoch(whole)[14:]
+    resumed.start_epoch(6)
+    assert rows_of_epoch(resumed) == rows_of_epoch(feed(np.arange(40), 7, shuffle_seed=3, epoch=6))
+
+
 def test_rows_are_announced_before_they_are_wanted() -> None:
     batches = feed(np.arange(40), 3, shuffle_seed=3)
     assert rows_of_epoch(batches)[3 * _ANNOUNCED_BATCHES :] == batches.images.announced
@@ -127,3 +137,29 @@ def test_keras_trains_on_every_image_once_an_epoch_in_that_order(first: int) -> 
     expected = [epoch_order(23, 11, epoch).tolist() for epoch in range(first, first + 3)]
     assert rows_given(training, 23, 3) == expected
     assert rows_given(validation, 12, 3) == [list(range(100, 112))] * 3
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(4, 200), st.integers(1, 4), st.integers(1, 8), st.integers(0, 5))
+def test_processes_that_train_together_share_every_batch(size: int, num: int, per_process: int, epoch: int) -> None:
+    rows, batch_size = np.arange(size), num * per_process
+    shards = [feed(rows, batch_size, shuffle_seed=3, epoch=epoch, shard=(index, num)) for index in range(num)]
+    alone = feed(rows, batch_size, shuffle_seed=3, epoch=epoch)
+    seen: list[int] = []
+    for index in range(len(shards[0])):
+        parts = [shard[index][1][:, 0].astype(int).tolist() for shard in shards]
+        assert len({len(part) for part in parts}) == 1
+        whole = alone[index][1][:, 0].astype(int).tolist()
+        together = [row for part in parts for row in part]
+        assert sorted(together) == sorted(whole[: len(whole) // num * num])
+        seen += together
+    assert {len(shard) for shard in shards} == {len(shards[0])}
+    assert len(seen) == len(set(seen)) == size // num * num
+
+
+def test_processes_that_train_together_vary_their_images_differently() -> None:
+    def draw(images, targets, generator):
+        return images, np.full_like(targets, generator.random())
+
+    shards = [feed(np.arange(8), 4, shuffle_seed=0, shard=(index, 2), augment=draw) for index in range(2)]
+    assert shards[0][0][1][0, 0] != shards[1][0][1][0, 0]

@@ -1,0 +1,27 @@
+"""What differs between what was recorded and what is there now, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_MISSING = "nothing"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each value that differs: ``"training.epochs: was 15, is 30"``."""
+    old, new = dict(_flat(before, "")), dict(_flat(now, ""))
+    keys = [*old, *(key for key in new if key not in old)]
+    return [
+        f"{key}: was {old.get(key, _MISSING)}, is {new.get(key, _MISSING)}"
+        for key in keys
+        if old.get(key, _MISSING) != new.get(key, _MISSING)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

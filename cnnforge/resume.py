@@ -1,0 +1,54 @@
+"""Going on with a run that was interrupted: only as the same run, unless its user accepts what is different."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnforge import files
+from cnnforge.differences import differences
+from cnnforge.errors import RecipeError
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.run_dir import RunDir, plugin_versions
+from cnnforge.training import checkpoints
+
+_FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
+
+
+def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
+    """Return what a checkpoint belongs to: the recipe's settings and the plugins that build network and data."""
+    recipe = resolved.recipe.model_dump(mode="json", exclude_none=True)
+    recipe["training"] = {name: value for name, value in recipe["training"].items() if name not in _FREE}
+    return {"recipe": recipe, "plugins": plugin_versions(resolved)}
+
+
+def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:
+    """Make a run directory ready to be gone on with by :func:`cnnforge.training.run.run`; the caller holds it.
+
+    Args:
+        directory: The run.
+        resolved: Its recipe, as it is now.
+        accept_changes: Whether to go on although recipe or plugins differ from those of the newest checkpoint.
+
+    Raises:
+        RecipeError: They differ; the message says in what.
+        StorageError: The folder cannot be written to.
+    """
+    facts = checkpoints.newest_manifest(directory.checkpoints)
+    found = differences(facts["identity"], identity(resolved)) if facts else []
+    if found and not accept_changes:
+        raise RecipeError(
+            f"expected the run {directory.path} as it was started, received one that differs:\n"
+            + "\n".join(f"  {line}" for line in found),
+            hint="put it back as it was, start a new run, or go on with what it is now: --accept-changes",
+        )
+    for folder in (directory.path, directory.checkpoints):
+        files.remove_leftovers(folder)
+    files.write_text(directory.recipe, resolved.recipe.to_toml())
+    directory.update_run(status="started", error=None, finished=None)
+
+
+def is_finished(directory: RunDir, resolved: ResolvedRecipe) -> bool:
+    """Return whether nothing is left to do: the run is finished, and its recipe is the one it was trained with."""
+    facts = checkpoints.newest_manifest(directory.checkpoints)
+    is_same = not facts or not differences(facts["identity"], identity(resolved))
+    return directory.read_run().get("status") == "finished" and is_same

@@ -1,0 +1,55 @@
+"""A Keras callback that brings a fault about inside a run, at a chosen batch, for recipes of the fault tests."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import keras
+
+VARIABLE = "CNNFORGE_TEST_FAULT"
+"""``KIND EPOCH BATCH FOLDER``; without it the callback does nothing, so that a resumed run has the same callbacks."""
+
+
+class Fault(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        kind, epoch, at, folder = os.environ.get(VARIABLE, "none -1 -1 .").split(" ", 3)
+        if (self.epoch, batch) == (int(epoch), int(at)):
+            getattr(self, kind)(Path(folder))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def ctrl_c(self, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def ctrl_c_twice(self, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def sigterm(self, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def sighup(self, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    def full_disk(self, folder: Path) -> None:
+        """No file may grow beyond what JSON needs, which is how a full disk looks to who writes arrays."""
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, resource.RLIM_INFINITY))
+
+    def read_only(self, folder: Path) -> None:
+        (folder / "checkpoints").chmod(0o500)
+
+    def deleted(self, folder: Path) -> None:
+        shutil.rmtree(folder)
+
+    def no_memory(self, folder: Path) -> None:
+        """Leave the process some 200 MB more than it has."""
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + 200_000_000
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))

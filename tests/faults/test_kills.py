@@ -1,0 +1,36 @@
+"""``kill -9`` at any moment: a resumed run ends with the same bits, and a checkpoint is never half there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def drive(module: str, *arguments: str, timeout: int) -> str:
+    """Run a driver in a process of its own, since it forks and this one may have used TensorFlow."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.faults.{module}", *arguments], capture_output=True, text=True, timeout=timeout
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_run_killed_anywhere_and_resumed_is_equal_to_the_last_bit() -> None:
+    output = drive("kills", "--kills", "5", "--seed", "0", timeout=900)
+    assert output.count("of 5 killed") == 5
+
+
+def test_a_checkpoint_is_whole_whenever_the_process_that_saves_is_killed() -> None:
+    assert "the newest was always whole" in drive("saves", "--kills", "30", timeout=300)
+
+
+@pytest.mark.faults
+def test_fifty_runs_killed_at_random_are_equal_to_the_last_bit() -> None:
+    assert "different" not in drive("kills", "--kills", "50", "--seed", "1", timeout=3600)
+
+
+@pytest.mark.faults
+def test_two_hundred_kills_during_saving_leave_no_damage() -> None:
+    assert "200 kills" in drive("saves", "--kills", "200", "--seed", "1", timeout=1200)

@@ -1,0 +1,145 @@
+"""Disks that fill, folders that vanish or become read-only, memory that ends: an exit code, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cnnforge.run_dir import RunDir
+from cnnforge.training.checkpoints import newest
+from tests.faults.conftest import ROOT, WITH_FAULT, Shell
+from tests.faults.kills import differences, write_recipe
+
+NOBODY = 65534
+
+
+def test_a_full_disk_keeps_the_last_good_state_and_the_run_can_go_on(
+    shell: Shell, uninterrupted: Callable[[], RunDir]
+) -> None:
+    stopped = shell.start(fault="full_disk 1 4")
+    assert stopped.returncode == 6, stopped.stderr
+    assert "cannot write" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    last = newest(shell.directory.checkpoints, pytest.fail)
+    assert last is not None
+    assert (last.epoch, last.batch) == (1, 3)
+    assert not list(shell.directory.path.rglob(".*"))  # no half file is left to fill the disk further
+    assert shell.resume().returncode == 0
+    assert differences(uninterrupted(), shell.directory) == []
+
+
+@pytest.mark.faults
+def test_a_folder_deleted_while_training_is_said_and_not_made_anew(shell: Shell) -> None:
+    stopped = shell.start(fault="deleted 1 4")
+    assert stopped.returncode == 6, stopped.stderr
+    assert str(shell.directory.path.relative_to(shell.folder)) in stopped.stderr
+    assert not shell.directory.path.exists()
+
+
+def as_nobody(shell: Shell) -> dict[str, int]:
+    """Return what starts a process that permissions bind, and give it the folder; root is bound by none."""
+    if os.getuid():
+        return {}
+    probe = [sys.executable, "-c", "import cnnforge, tests.faults.callbacks"]
+    if subprocess.run(probe, cwd=ROOT, user=NOBODY, group=NOBODY, extra_groups=[], check=False).returncode:
+        pytest.skip("runs as root, and another user cannot read this checkout and its Python")
+    for path in [shell.folder, *shell.folder.rglob("*")]:
+        os.chown(path, NOBODY, NOBODY)
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+@pytest.mark.faults
+def test_a_folder_made_read_only_while_training_keeps_what_is_there(shell: Shell) -> None:
+    stopped = shell.start(fault="read_only 1 4", **as_nobody(shell))
+    shell.directory.checkpoints.chmod(0o700)
+    assert stopped.returncode == 6, stopped.stderr
+    assert "Permission denied" in stopped.stderr
+    last = newest(shell.directory.checkpoints, pytest.fail)
+    assert last is not None
+    assert (last.epoch, last.batch) == (1, 3)
+
+
+@pytest.mark.faults
+def test_a_runs_folder_one_may_not_write_to_is_said_before_anything_heavy(shell: Shell) -> None:
+    (shell.folder / "runs").mkdir()
+    as_whom = as_nobody(shell)
+    (shell.folder / "runs").chmod(0o500)
+    stopped = shell.start(**as_whom)
+    assert stopped.returncode == 6, stopped.stderr
+    assert not list((shell.folder / "runs").iterdir())
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="limits memory as Linux does")
+def test_want_of_memory_names_a_batch_size_that_fits(shell: Shell) -> None:
+    stopped = shell.start(
+        "--set=training.batch_size=72", "--set=data.image_size=[512,512]", "--set=architecture.filters=[64]",
+        fault="no_memory 0 0",
+    )  # fmt: skip
+    assert stopped.returncode == 5, stopped.stderr
+    assert "training.batch_size=72" in stopped.stderr
+    assert "--set training.batch_size=" in stopped.stderr
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    shell: Shell, uninterrupted: Callable[[], RunDir]
+) -> None:
+    assert shell.start(fault="sigterm 1 4").returncode == 143
+    newest_state = max(shell.directory.checkpoints.glob("last-*.npz"))
+    content = bytearray(newest_state.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest_state.write_bytes(content)
+    resumed = shell.resume()
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"checkpoint {newest_state.relative_to(shell.folder).with_suffix('.json')} is damaged" in " ".join(
+        resumed.stdout.split()
+    )
+    assert "after 1 epochs and 3 batches" in resumed.stdout
+    assert differences(uninterrupted(), shell.directory) == []
+
+
+@pytest.mark.faults
+def test_changed_photographs_are_refused_with_their_names_unless_accepted(shell: Shell, pictures: Path) -> None:
+    write_recipe(shell.folder, Path(shutil.copytree(pictures, shell.folder / "photographs")), WITH_FAULT)
+    assert shell.start(fault="sigterm 1 4").returncode == 143
+    apples = shell.folder / "photographs" / "apple"
+    shutil.copy(apples / "0.png", apples / "new.png")
+    (apples / "1.png").unlink()
+    (apples / "2.png").write_bytes((apples / "3.png").read_bytes())
+    refused = shell.resume()
+    assert refused.returncode == 3, refused.stderr
+    for line in ("1 new: apple/new.png", "1 missing: apple/1.png", "1 changed content: apple/2.png"):
+        assert line in refused.stderr
+    assert shell.resume("--accept-changes").returncode == 0
+
+
+@pytest.mark.faults
+def test_a_changed_recipe_is_refused_with_the_difference_unless_accepted(shell: Shell) -> None:
+    assert shell.start(fault="sigterm 1 4").returncode == 143
+    refused = shell.resume("--set", "training.epochs=7")
+    assert refused.returncode == 2
+    assert "recipe.training.epochs: was 6, is 7" in refused.stderr
+    changed = ["--set", "training.epochs=2", "--set", "training.callbacks=['EarlyStopping']", "--accept-changes"]
+    assert shell.resume(*changed).returncode == 0
+    again = shell.resume()
+    assert (again.returncode, "nothing to resume" in again.stdout) == (0, True)
+
+
+@pytest.mark.faults
+def test_a_run_in_the_hands_of_another_process_is_busy(shell: Shell) -> None:
+    command = shell.command("small.toml", "--name", "r", "--set", "training.epochs=100000")
+    with subprocess.Popen(command, cwd=shell.folder, env=shell.environment(), stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        while b"Network" not in first.stdout.readline():
+            assert first.poll() is None
+        second = shell.resume()
+        first.kill()
+    assert second.returncode == 8, second.stderr
+    assert f"process {first.pid} on" in second.stderr
+    assert shell.resume("--set", "training.epochs=1", "--accept-changes").returncode == 0  # a dead owner's lock is free

@@ -1,0 +1,33 @@
+"""Data that are no longer those a run was started with."""
+
+from __future__ import annotations
+
+from cnnforge.data.changes import changes
+
+
+def line(name: str, sha256: str = "1", label: str = "cat", split: str = "train") -> dict[str, str]:
+    return {"name": name, "sha256": sha256, "class": label, "split": split}
+
+
+def by_name(*lines: dict[str, str]) -> dict[str, dict[str, str]]:
+    return {line["name"]: line for line in lines}
+
+
+def test_every_kind_of_change_is_named_with_the_first_few_images() -> None:
+    before = by_name(line("same"), line("gone"), line("edited"), line("moved"), line("split"))
+    now = by_name(
+        line("same"), line("edited", "2", split="test"), line("moved", label="dog"), line("split", split="test"),
+        *(line(f"new{number}") for number in range(6)),
+    )  # fmt: skip
+    assert list(changes(before, now)) == [
+        "6 new: new0, new1, new2, new3, new4, …",
+        "1 missing: gone",
+        "1 changed content: edited",
+        "1 another class: moved",
+        "1 another split: split",
+    ]
+
+
+def test_an_image_that_can_no_longer_be_read_has_changed() -> None:
+    unreadable = {"name": "a", "class": "cat", "left_out": "truncated"}
+    assert list(changes(by_name(line("a")), by_name(unreadable))) == ["1 changed content: a"]
