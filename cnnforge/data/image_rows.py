@@ -21,7 +21,10 @@ _RELEASED_BYTES = 64 * 2**20
 class ImageRows(Protocol):
     """Decoded images by row."""
 
-    shape: tuple[int, int, int]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels of an image."""
+        ...
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of those rows, shape (rows, height, width, channels), uint8."""

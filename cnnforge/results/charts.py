@@ -88,7 +88,7 @@ def line_chart(
         *(_line(line, axes) for line in series),
         *_end_labels(series, axes),
     ]
-    return svg(key, title, _describe(series, axes, mark), HEIGHT, Markup("").join(parts))
+    return svg(key, title, _describe(series, axes, mark), (WIDTH, HEIGHT), Markup("").join(parts))
 
 
 def interval_chart(key: str, share: float, interval: tuple[float, float], baseline: float) -> Markup:
@@ -111,7 +111,7 @@ def interval_chart(key: str, share: float, interval: tuple[float, float], baseli
         f"{formats.percent(share)} on a scale from 0 to 100 %, between {formats.percent(low)} and "
         f"{formats.percent(high)} with 95 % confidence; the baseline is {formats.percent(baseline)}."
     )
-    return svg(key, "Accuracy against the baseline", description, 68, body)
+    return svg(key, "Accuracy against the baseline", description, (WIDTH, 68), body)
 
 
 def ticks(low: float, high: float, ceiling: float = math.inf, target: int = 5) -> list[float]:
@@ -147,12 +147,12 @@ def _widened(low: float, high: float, percent: bool) -> tuple[float, float]:
     return max(low - missing, min(low, 0)), min(high + missing, 1.0) if percent else high + missing
 
 
-def svg(key: str, title: str, description: str, height: int, body: Markup, *, width: int = WIDTH) -> Markup:
-    """Return a picture with alternative text; ``key`` distinguishes its ids from others on the page."""
+def svg(key: str, title: str, description: str, size: tuple[int, int], body: Markup) -> Markup:
+    """Return a chart of a width and height with a title and alternative text, which screen readers read."""
     return Markup(
         '<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{key}-title {key}-text">'
         '<title id="{key}-title">{title}</title><desc id="{key}-text">{description}</desc>{body}</svg>'
-    ).format(width=width, height=height, key=key, title=title, description=description, body=body)
+    ).format(width=size[0], height=size[1], key=key, title=title, description=description, body=body)
 
 
 def _y_tick(tick: float, axes: _Axes) -> Markup:

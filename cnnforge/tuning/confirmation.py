@@ -6,24 +6,23 @@ trainings that the search did not choose among, on the split that it never saw.
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import scipy.stats
 
+from cnnforge.results.intervals import difference_interval, mean_interval
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.search import View, Workers
-from cnnforge.tuning.space import Values, describe, settings
+from cnnforge.tuning.space import Values, defaults, recipe_of, settings
 from cnnforge.tuning.study import Study, Trial
 from cnnforge.tuning.trial import Task
 
 DEFAULT = "default"
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Confirmed:
             "settings": settings(self.values),
             "mean_objective": _mean(self.objective),
             "mean_accuracy": _mean(self.accuracy),
-            "accuracy_interval": interval(self.accuracy),
+            "accuracy_interval": mean_interval(self.accuracy),
         }
 
 
@@ -59,7 +58,7 @@ def confirm(study: Study, workers: Workers, view: View) -> list[Confirmed]:
         The configurations, the one with the best mean objective first; none if Ctrl-C was pressed.
     """
     tuning, first_seed = study.base.tuning, study.base.training.seed + 1
-    own = {h.name: h.default for h in study.space}
+    own = defaults(study.space)
     chosen = {trial.id: trial.settings for trial in study.distinct_ranking()[: tuning.confirm]}
     chosen = {name: values for name, values in chosen.items() if values != own} | {DEFAULT: own}
     seeds = [first_seed + number for number in range(tuning.confirm_seeds)]
@@ -74,25 +73,6 @@ def confirm(study: Study, workers: Workers, view: View) -> list[Confirmed]:
         if not directory.path.name.startswith(f"{found[0].name}-"):
             trials.remove_weights(directory)
     return found
-
-
-def interval(values: Sequence[float]) -> list[float] | None:
-    """Return the 95 % confidence interval of a mean (Student's t); None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    half = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    return [float(np.mean(values) - half), float(np.mean(values) + half)]
-
-
-def difference_interval(first: Sequence[float], second: Sequence[float]) -> list[float] | None:
-    """Return the 95 % confidence interval of the difference of two means (Welch 1947); None without two values each."""
-    if len(first) < 2 or len(second) < 2:
-        return None
-    difference = float(np.mean(first) - np.mean(second))
-    if np.var(first) == np.var(second) == 0:
-        return [difference, difference]
-    found = scipy.stats.ttest_ind(first, second, equal_var=False).confidence_interval(_CONFIDENCE)
-    return [float(found.low), float(found.high)]
 
 
 def verdict(winner: Confirmed, default: Confirmed) -> str:
@@ -113,12 +93,12 @@ def verdict(winner: Confirmed, default: Confirmed) -> str:
 def _train(study: Study, tasks: dict[tuple[str, int], Task], workers: Workers, view: View) -> None:
     left = [task for task in tasks.values() if not trials.is_finished(RunDir(task.directory))]
     pending: dict[Future[None], Trial] = {}
-    tried: dict[str, int] = {}
+    by_name = {task.directory.name: task for task in tasks.values()}
+    tried = Counter[str]()
     while left or pending:
         while left and len(pending) < workers.number and not workers.interrupt.is_requested:
             task = left.pop(0)
             pending[workers.submit(task)] = Trial(task.directory.name, {})
-            by_name = {task.directory.name: task for task in tasks.values()}
         if not pending:
             return
         for future in workers.wait(pending):
@@ -126,7 +106,7 @@ def _train(study: Study, tasks: dict[tuple[str, int], Task], workers: Workers, v
             if future.cancelled() or workers.interrupt.is_requested:
                 continue
             outcome = trials.outcome(RunDir(by_name[name].directory), study.objective, future.exception())
-            tried[name] = tried.get(name, 0) + 1
+            tried[name] += 1
             if outcome.kind == "killed" and tried[name] == 1:
                 left.append(by_name[name])
             elif outcome.status == "failed":
@@ -139,8 +119,6 @@ def _directory(study: Study, name: str, seed: int) -> RunDir:
 
 
 def _task(study: Study, values: Values, seed: int, directory: RunDir) -> Task:
-    from cnnforge.tuning.space import recipe_of
-
     recipe = recipe_of(study.base, values)
     training = recipe.training.model_copy(update={"seed": seed})
     text = recipe.model_copy(update={"training": training}).to_toml()
@@ -163,8 +141,3 @@ def _confirmed(study: Study, name: str, values: Values, runs: dict[int, RunDir])
 
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def describe_confirmed(confirmed: Confirmed) -> str:
-    """Return its settings in a line."""
-    return describe(confirmed.values)

@@ -39,7 +39,7 @@ def learning_curves(trials: Sequence[Trial], best: str | None, objective: str) -
     order = sorted(drawn, key=lambda trial: trial["trial"] == best)  # the best on top of the others
     body = [*_grid(ticks, y), *_epochs(x), *(_curve(trial, trial["trial"] == best, x, y, objective) for trial in order)]
     text = f"{objective} after each epoch of {len(drawn)} trials; trial {best} is the best."
-    return svg("curves", "Learning curves of all trials", text, HEIGHT, Markup("").join(body))
+    return svg("curves", "Learning curves of all trials", text, (WIDTH, HEIGHT), Markup("").join(body))
 
 
 def parallel_coordinates(trials: Sequence[Trial], spaces: Sequence[Space], best: str | None, objective: str) -> Markup:
@@ -61,7 +61,7 @@ def parallel_coordinates(trials: Sequence[Trial], spaces: Sequence[Space], best:
         shade = (trial["score"] - min(scores)) / span
         body.append(_path(trial, path, best, shade, f"{objective} {number(trial['score'])}"))
     text = f"{len(scored)} trials; each line passes the values of one trial and ends at its {objective}."
-    return svg("parallel", "Parallel coordinates", text, HEIGHT, Markup("").join(body), width=width)
+    return svg("parallel", "Parallel coordinates", text, (width, HEIGHT), Markup("").join(body))
 
 
 def slice_chart(trials: Sequence[Trial], space: Space, best: str | None, objective: str) -> Markup:
@@ -85,7 +85,9 @@ def slice_chart(trials: Sequence[Trial], space: Space, best: str | None, objecti
             )
         )  # fmt: skip
     text = f"{objective} of {len(scored)} trials against {space['label']}, from {low} to {high}."
-    return svg(f"slice-{space['id']}", f"{objective} against {space['label']}", text, HEIGHT, Markup("").join(body))
+    return svg(
+        f"slice-{space['id']}", f"{objective} against {space['label']}", text, (WIDTH, HEIGHT), Markup("").join(body)
+    )
 
 
 def seeds_chart(confirmed: Sequence[Mapping[str, Any]], what: str) -> Markup:
@@ -101,7 +103,7 @@ def seeds_chart(confirmed: Sequence[Mapping[str, Any]], what: str) -> Markup:
     for row, item in enumerate(drawn):
         body += _seeds(item, x, 28 + 34 * row, (ticks[0], ticks[-1]))
     text = "; ".join(f"{_name(item)}: mean {100 * item['mean_accuracy']:.1f} %" for item in drawn)
-    return svg("seeds", f"{what} accuracy on fresh seeds", text, bottom + 24, Markup("").join(body))
+    return svg("seeds", f"{what} accuracy on fresh seeds", text, (WIDTH, bottom + 24), Markup("").join(body))
 
 
 def _seeds(item: Mapping[str, Any], x: Scale, y: int, limits: tuple[float, float]) -> list[Markup]:

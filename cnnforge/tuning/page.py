@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnforge import files
+from cnnforge.results import page
 from cnnforge.results.formats import count, duration, number, percent
-from cnnforge.results.report import environment
 from cnnforge.tuning import figures
 from cnnforge.tuning.importance import Importance, importance
 from cnnforge.tuning.space import describe
@@ -31,22 +31,19 @@ def render(study: Facts) -> str:
     trials, objective = study["trials"], study["objective"]
     scored = ranked(study)
     best = scored[0]["trial"] if scored else None
-    return (
-        environment()
-        .get_template("study.html.j2")
-        .render(
-            study=study,
-            scored=scored,
-            headline=headline(study, scored),
-            facts=facts(study),
-            curves=figures.learning_curves(trials, best, objective) if scored else "",
-            parallel=figures.parallel_coordinates(trials, study["space"], best, objective) if scored else "",
-            slices=[(s["label"], figures.slice_chart(trials, s, best, objective)) for s in study["space"] if scored],
-            seeds=figures.seeds_chart(study["confirmed"], study["evaluated_split"]) if has_accuracy(study) else "",
-            importance=mattered(study, scored),
-            failed=[trial for trial in trials if trial["status"] == "failed"],
-            describe=describe,
-        )
+    return page.render(
+        "study.html.j2",
+        study=study,
+        scored=scored,
+        headline=headline(study, scored),
+        facts=facts(study),
+        curves=figures.learning_curves(trials, best, objective) if scored else "",
+        parallel=figures.parallel_coordinates(trials, study["space"], best, objective) if scored else "",
+        slices=[(s["label"], figures.slice_chart(trials, s, best, objective)) for s in study["space"] if scored],
+        seeds=figures.seeds_chart(study["confirmed"], study["evaluated_split"]) if has_accuracy(study) else "",
+        importance=mattered(study, scored),
+        failed=[trial for trial in trials if trial["status"] == "failed"],
+        describe=describe,
     )
 
 

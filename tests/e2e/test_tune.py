@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cnnforge import scaffold
 from tests.conftest import Site
 from tests.e2e.test_run import make_photographs
 
@@ -199,8 +200,9 @@ def test_whatever_happens_to_a_trial_it_is_named_and_the_search_goes_on(site: Si
 
 
 def test_a_third_partys_architecture_is_tuned_and_a_killed_study_goes_on(site: Site, tmp_path: Path) -> None:
+    scaffold.write_plugin(tmp_path / "acme-net", scaffold.plugin_files("acme-net", architecture=None, data_source=None))
     site.install("acme-net", None, module="acme_net")
-    tuner = Tuner(tmp_path, site.path, ROOT / "examples" / "acme-net")
+    tuner = Tuner(tmp_path, site.path, tmp_path / "acme-net")
     arguments = ["--architecture", "acme_net", "--search", "architecture.filters", "--search", "architecture.dropout",
                  "--trials", "3", "--algorithm", "random", "--set", "tuning.confirm=0", "--name", "s",
                  "--set", "architecture.filters=[16,16]"]  # fmt: skip

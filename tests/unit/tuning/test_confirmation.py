@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-import scipy.stats
 
 from cnnforge.tuning import results
-from cnnforge.tuning.confirmation import Confirmed, confirm, difference_interval, interval, verdict
+from cnnforge.tuning.confirmation import Confirmed, confirm, verdict
 from cnnforge.tuning.search import Search
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_study
 
@@ -71,17 +70,6 @@ def test_a_training_that_fails_is_left_out_and_counted(tmp_path):
 
     _, _, found = run(tmp_path, score)
     assert all((item.seeds, item.num_failed) == ([1, 3], 1) for item in found)
-
-
-def test_intervals_are_students_and_welchs():
-    a, b = [0.8, 0.82, 0.81], [0.7, 0.75, 0.71]
-    assert interval(a) == pytest.approx(scipy.stats.t.interval(0.95, 2, loc=0.81, scale=scipy.stats.sem(a)))
-    low, high = difference_interval(a, b)
-    assert low < 0.09 < high
-    assert scipy.stats.ttest_ind(a, b, equal_var=False).pvalue < 0.05
-    assert low > 0
-    assert (interval([0.8]), difference_interval([0.8], b)) == (None, None)
-    assert difference_interval([0.8, 0.8], [0.7, 0.7]) == pytest.approx([0.1, 0.1])
 
 
 @pytest.mark.parametrize(
