@@ -52,12 +52,13 @@ class Workers:
         """Start a trial."""
         return self.executor.submit(run_trial, task)
 
-    def wait(self, pending: dict[Future[None], Trial]) -> set[Future[None]]:
-        """Return the futures that are done, after at most half a second; pass Ctrl-C on to the tasks."""
+    def wait(self, pending: dict[Future[None], Trial]) -> list[Future[None]]:
+        """Return the futures that are done, in order, after at most half a second; pass Ctrl-C on to the tasks."""
         if self.interrupt.is_requested and not self._is_stopping:
             self._is_stopping = True
             self.executor.shutdown(wait=False, cancel_futures=True)
-        return wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done
+        done = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done
+        return sorted(done, key=lambda future: pending[future].id)
 
 
 @dataclass(slots=True)
