@@ -13,6 +13,7 @@ from cnnforge.errors import TrainingError
 from cnnforge.interrupt import Interrupt
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.study import Study, Trial
+from cnnforge.tuning.tensorboard import log_trial
 from cnnforge.tuning.trial import Outcome, Task, run_trial
 
 _POLL_SECONDS = 0.5  # between two looks at the clock and at Ctrl-C
@@ -145,6 +146,7 @@ class Search:
             self.view.warn(f"Trial {trial.id} {outcome.reason}; trying once more")
             waiting.append(trial)
             return
+        log_trial(self.study.directory, trial)
         self.view.trial_ended(self.study, trial)
         over = [t for t in self.study.trials.values() if t.is_over]
         if len(over) == _SAME_FAILURES and len({(t.status, t.kind) for t in over}) == 1 and trial.status == "failed":

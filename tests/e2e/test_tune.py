@@ -68,6 +68,7 @@ def finished(tuner: Tuner) -> Path:
     confirm = ["--set", "tuning.confirm=1", "--set", "tuning.confirm_seeds=2", "--name", "s"]
     done = tuner.run("directory-cnn", *FILTERS, *options, *confirm)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert "Costs " in done.stdout
     assert done.stdout.count("Trial 000") == 4
     return tuner.study("s")
