@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from cnnforge import scaffold
+from cnnforge import recipe, scaffold
+from cnnforge.host import PluginHost
+from cnnforge.registry import Registry
+from cnnforge.results.run_files import read_lines
+from cnnforge.tuning.local import LocalExecutor
+from cnnforge.tuning.objective import Objective
+from cnnforge.tuning.trial import Task, run_trial
 from tests.conftest import Site
 from tests.e2e.test_run import make_photographs
 
@@ -194,6 +200,29 @@ def test_whatever_happens_to_a_trial_it_is_named_and_the_search_goes_on(site: Si
     assert [kind for kind, trial in trials.items() if trial["num_retries"]] == ["killed"]
     kinds = {"out of memory": "out of memory", "diverges": "diverged", "killed": "killed"}
     assert {kind: trials[kind]["kind"] for kind in kinds} == kinds
+
+
+def test_a_trial_of_hyperbands_next_round_goes_on_from_the_checkpoint(tmp_path: Path) -> None:
+    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+    data = make_photographs(tmp_path / "photographs", ["apple", "pear"])
+    settings = ["data.image_size=[24,24]", "training.epochs=3", "training.batch_size=16", "architecture.filters=[8]"]
+    settings += ["training.precision=float32"]  # a study has decided it before its trials
+    text = recipe.load("directory-cnn", registry, [f"data.path={json.dumps(str(data))}", *settings]).to_toml()
+    objective = Objective("val_accuracy", is_max=True)
+    folders = {name: tmp_path / "trials" / name for name in ("0000", "0001", "0002")}
+    with LocalExecutor(1) as executor:
+        executor.submit(run_trial, Task(folders["0000"], text, objective, last_epoch=1)).result()
+        executor.submit(run_trial, Task(folders["0001"], text, objective, continues=folders["0000"])).result()
+        executor.submit(run_trial, Task(folders["0002"], text, objective)).result()
+    figures = {
+        name: [
+            {key: line[key] for key in ("epoch", "loss", "val_loss")} for line in read_lines(folder / "metrics.jsonl")
+        ]
+        for name, folder in folders.items()
+    }
+    assert [len(lines) for lines in figures.values()] == [1, 3, 3]
+    assert figures["0001"] == figures["0002"]
+    assert read(folders["0001"] / "run.json")["resumes"][0]["epoch"] == 1
 
 
 def test_a_third_partys_architecture_is_tuned_and_a_killed_study_goes_on(site: Site, tmp_path: Path) -> None:
