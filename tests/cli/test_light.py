@@ -38,6 +38,8 @@ except SystemExit as done:
         ("reproduce nowhere", 2),
         ("plugins show cnnforge:catsdogs", 0),
         ("data --help", 0),
+        ("new plugin --help", 0),
+        ("new plugin Not-A-Name", 2),
         ("run catsdogs --set training.epcohs=3", 2),
         ("run catsdogs --set training.epochs=none", 2),
         ("run catsdogs --set architecture.dropuot=0.5", 2),
