@@ -35,9 +35,9 @@ def make_run(folder: Path, class_names: tuple[str, ...] = ("cat", "dog")) -> Run
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
     resolved = resolve.resolve(recipe.load("catsdogs", registry, list(SETTINGS)), registry)
     directory = run_dir.create(resolved, folder, "run")
-    directory.update_run(data={"class_names": list(class_names)})
     keras.utils.set_random_seed(1)
-    save_weights(build_model(resolved, len(class_names)), directory.best_weights)
+    digest = save_weights(build_model(resolved, len(class_names)), directory.best_weights)
+    directory.update_run(data={"class_names": list(class_names)}, weights={"sha256": digest})
     return directory
 
 
