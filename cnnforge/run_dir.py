@@ -118,6 +118,11 @@ class RunDir(EvaluationDir):
         return self.path / "augmentation.jpg"
 
     @property
+    def reproduction(self) -> Path:
+        """How this run compares with the one from whose record it was trained, JSON, if there is one."""
+        return self.path / "reproduction.json"
+
+    @property
     def report(self) -> Path:
         """The report, one self-contained HTML file."""
         return self.path / "report.html"

@@ -8,6 +8,7 @@ import typer
 
 from cnnforge.cli import schema
 from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
 from cnnforge.registry import Entry
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.", autocompletion=complete_all_names)
+    ],
     kind: Annotated[
         Literal["architecture", "data-source", "recipe", "executor"] | None,
         typer.Option(help="Which of several kinds that share the name; all if left out."),

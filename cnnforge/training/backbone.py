@@ -14,6 +14,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import keras
@@ -54,6 +55,14 @@ class OnFeatures(keras.Model):  # type: ignore[misc]
     def call(self, features: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Return the probabilities that the head makes of features."""
         return self.head(features, training=training)
+
+    def save(self, *arguments: Any, **keywords: Any) -> None:
+        """Save the whole network, as callbacks of Keras may ask."""
+        self.whole.save(*arguments, **keywords)
+
+    def save_weights(self, *arguments: Any, **keywords: Any) -> None:
+        """Save the weights of the whole network."""
+        self.whole.save_weights(*arguments, **keywords)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnforge.run_dir import RunDir
 from tests.cli.conftest import draw
 
 
@@ -101,6 +102,6 @@ def test_options_of_the_data_source_can_be_given(cli, trained, tmp_path):
 def test_a_run_without_weights_or_a_split_without_images_is_an_error(cli, trained, tmp_path):
     run = trained.copy(tmp_path)
     assert cli("evaluate", str(tmp_path / "nowhere")).code == 2
-    (run / "checkpoints" / "best.npz").unlink()
+    RunDir(run).best_weights.unlink()
     done = cli("evaluate", str(run))
     assert (done.code, "no" in done.err and "trained weights" in done.err) == (2, True)

@@ -33,9 +33,10 @@ def make(
     run = folder / name
     (run / "checkpoints").mkdir(parents=True)
     facts = {"status": status, "started": started, "recipe": recipe, "plugins": {"architecture": {"name": "cnn"}}}
-    (run / "run.json").write_text(json.dumps(facts))
     if has_weights:
-        (run / "checkpoints" / "best.npz").write_bytes(bytes(2_000_000))
+        facts["weights"] = {"epoch": 1, "file": "best-0001.npz"}
+        (run / "checkpoints" / "best-0001.npz").write_bytes(bytes(2_000_000))
+    (run / "run.json").write_text(json.dumps(facts))
     if accuracy is not None:
         measured = {"accuracy": accuracy, "accuracy_interval": [accuracy - 0.05, accuracy + 0.05], "split": "test"}
         (run / "evaluation.json").write_text(json.dumps(measured))

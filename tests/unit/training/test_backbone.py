@@ -124,6 +124,12 @@ def test_the_saved_model_is_the_whole_network(registry: Registry, tiny_images: P
     assert directory.read_run()["seconds"]["features"] > 0
 
 
+def test_callbacks_of_keras_save_the_whole_network_too(registry: Registry, tiny_images: Path, tmp_path: Path) -> None:
+    callback = f'{{name = "ModelCheckpoint", filepath = "{(tmp_path / "kept.keras").as_posix()}"}}'
+    train(registry, tiny_images, tmp_path, f"training.callbacks=[{callback}]", "training.epochs=1")
+    assert keras.saving.load_model(tmp_path / "kept.keras").input_shape == (None, 24, 24, 3)
+
+
 def run_once(registry: Registry, data: Path, *settings: str) -> tuple[keras.Model, bool, Listener]:
     """Build and split; return the model, whether another is trained in its place, and what was said."""
     found, listener = resolved(registry, data, *settings), Listener()
