@@ -24,10 +24,12 @@ from cnnforge.cli.run import run
 from cnnforge.cli.runs import app as runs_app
 from cnnforge.cli.serve import serve
 from cnnforge.cli.show import show
+from cnnforge.cli.tune import tune
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
+app.command("tune")(tune)
 app.command("evaluate")(evaluate)
 app.command("predict")(predict)
 app.command("explain")(explain)

@@ -27,7 +27,7 @@ from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.training.model import compile_model
+from cnnforge.training import components
 
 _BATCH_SIZE = 64
 _MAX_KEPT = 8  # sets of features; the least recently used go first
@@ -80,6 +80,11 @@ class FeatureRows:
         """The shape of one image's features."""
         return self.features.shape[1:]
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the features, float32."""
+        return self.features.dtype
+
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the features of those rows."""
         found: np.ndarray = self.features[np.searchsorted(self.rows, rows)]
@@ -116,7 +121,8 @@ def run_once(
     rows = np.unique(np.concatenate([feed.rows for feed in used.values()]))
     features = FeatureRows(_features(backbone, resolved, data, rows, reporter), rows)
     trained = OnFeatures(model, head)
-    compile_model(trained, resolved.recipe.training, len(data.manifest.class_names), len(feeds["train"]))
+    # With the whole network's own optimizer, so that what callbacks of Keras save of it can be trained on.
+    trained.compile(model.optimizer, model.loss, metrics=components.build_metrics(resolved.recipe.training))
     return trained, {split: _on(feed, features) for split, feed in used.items()}
 
 
