@@ -19,15 +19,7 @@ from cnnforge import files
 from cnnforge.backend import captured_stderr
 from cnnforge.errors import ExportError
 from cnnforge.export import golden, parity
-from cnnforge.export.formats import (
-    FORMATS,
-    MAX_LOST_ACCURACY,
-    MIN_AGREEMENT,
-    PHOTOGRAPHS_TOLERANCE,
-    PIXELS_TOLERANCE,
-    Format,
-    Quantization,
-)
+from cnnforge.export.formats import FORMATS, MAX_LOST_ACCURACY, MIN_AGREEMENT, TOLERANCE, Format, Quantization
 from cnnforge.export.golden import SplitImages
 from cnnforge.outcome import now
 from cnnforge.reporter import Reporter
@@ -137,12 +129,12 @@ def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None
 def _checks(folder: Path, chosen: Format, images: SplitImages, expected: np.ndarray) -> Iterator[parity.Parity]:
     options = ["--pixels"] if chosen == Format.SAVED_MODEL else []
     found = parity.classify(folder, images.pixel_files, *options)
-    yield parity.compare("pixels", images.pixel_files, found, expected, PIXELS_TOLERANCE)
+    yield parity.compare("pixels", images.pixel_files, found, expected, TOLERANCE)
     photographs = images.photograph_files
     if photographs:
         found = parity.classify(folder, list(photographs.values()))
         wanted = expected[list(photographs)]
-        yield parity.compare("photographs", list(photographs.values()), found, wanted, PHOTOGRAPHS_TOLERANCE)
+        yield parity.compare("photographs", list(photographs.values()), found, wanted, TOLERANCE)
 
 
 def _require_quantized(trained: TrainedRun, folder: Path, split: str) -> dict[str, Any]:
