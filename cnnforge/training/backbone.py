@@ -25,6 +25,7 @@ from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
+from cnnforge.errors import PluginError
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.training import components
@@ -107,11 +108,20 @@ def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
 def run_once(
     model: keras.Model, resolved: ResolvedRecipe, data: PreparedData, feeds: dict[str, Feed], reporter: Reporter
 ) -> tuple[keras.Model, dict[str, Feed]]:
-    """Return what is to be trained and on what: the model on its backbone's features if it is frozen, else as it is."""
+    """Return what is to be trained and on what: the model on its backbone's features if it is frozen, else as it is.
+
+    Raises:
+        PluginError: The architecture names a backbone that its network does not have.
+        StorageError: The features cannot be written.
+    """
     name = resolved.architecture.spec.backbone
     if name is None:
         return model, feeds
-    backbone, head = split_at(model, name)
+    try:
+        backbone, head = split_at(model, name)
+    except ValueError as error:
+        owner = f"architecture {resolved.architecture.spec.name!r} of plugin {resolved.architecture.plugin}"
+        raise PluginError(f"{owner}: expected the layer {name!r}, its backbone, received a network: {error}") from error
     if backbone.trainable_variables:
         return model, feeds
     if reason := _why_not_once(backbone, resolved):

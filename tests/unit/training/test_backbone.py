@@ -15,6 +15,7 @@ import pytest
 import cnnforge
 from cnnforge import Field, recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
+from cnnforge.errors import PluginError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
@@ -49,6 +50,7 @@ SPEC = cnnforge.ArchitectureSpec(
     name="with_backbone", summary="s", build=f"{__name__}:build", options=FrozenOptions, input_shape=(24, 24, 3),
     backbone="features",
 )  # fmt: skip
+WRONG = dataclasses.replace(SPEC, name="wrong", backbone="trunk")
 WITHOUT = dataclasses.replace(SPEC, name="without", backbone=None)
 
 
@@ -73,7 +75,7 @@ class Plugin:
 
     @cnnforge.hookimpl
     def cnnforge_architectures(self) -> list[cnnforge.ArchitectureSpec]:
-        return [SPEC, WITHOUT]
+        return [SPEC, WITHOUT, WRONG]
 
 
 class Listener(SilentReporter):
@@ -187,6 +189,13 @@ def test_a_backbone_whose_features_change_runs_in_every_epoch(
     _, is_split, listener = run_once(registry, tiny_images, setting)
     assert not is_split
     assert listener.about_backbone() == [f"Backbone frozen, and run in every epoch all the same: {s}" for s in said]
+
+
+def test_a_backbone_that_is_no_layer_is_the_plugins_fault(
+    registry: Registry, tiny_images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(PluginError, match="architecture 'wrong' of plugin test:backbone: expected the layer 'trunk'"):
+        train(registry, tiny_images, tmp_path, architecture="wrong")
 
 
 def features_folder() -> Path:
