@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PLUGINS := $(wildcard plugins/cnnforge-*)
 
 .PHONY: run test lint docs test-photographs test-faults benchmark clean
 
@@ -36,11 +37,11 @@ lint: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/python docs/generate.py
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml $(PLUGINS:%=%/pyproject.toml)
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or later is needed; say which: make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable . --group dev $(PLUGINS:%=--editable %)
 	touch $@
 
 clean:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from cnnforge.cache import cache_dir
 from cnnforge.hookspecs import hookimpl
 from cnnforge.image_files import ImageFile, ImageFiles, natural_key, open_files
 from cnnforge.labelled_images import LabelledImages, LeftOut
@@ -34,6 +35,7 @@ __all__ = [
     "Options",
     "RecipeSpec",
     "Tune",
+    "cache_dir",
     "head",
     "hookimpl",
     "natural_key",

@@ -13,6 +13,7 @@
     ├── StorageError              6   a file or folder cannot be written
     ├── UnsafeFileError           7   a file is refused because loading it could do harm
     ├── BusyError                 8   another process owns the run directory or the store
+    ├── ExportError               9   a network cannot be exported, or says something else then
     └── InterruptedRunError     130   Ctrl-C; everything up to here is saved
         └── TerminatedRunError  143   SIGTERM or SIGHUP; everything up to here is saved
 
@@ -93,6 +94,12 @@ class BusyError(CnnforgeError):
     """Another process owns the run directory or the store."""
 
     exit_code = 8
+
+
+class ExportError(CnnforgeError):
+    """A network cannot be exported, or what was exported does not say what the network says."""
+
+    exit_code = 9
 
 
 class InterruptedRunError(CnnforgeError):

@@ -6,12 +6,16 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import StorageError
+
+_NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")  # a line break inside a text is escaped, so it matches no text
 
 
 @contextlib.contextmanager
@@ -62,6 +66,27 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; on success it is synced and takes that name, else it is removed.
+
+    Raises:
+        StorageError: It cannot be written, or there is something of that name already.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        temporary.chmod(0o777 & ~_umask())
+        try:
+            yield temporary
+            for inner in temporary.rglob("*"):
+                _sync(inner)
+            temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically, in UTF-8."""
     with replacing(path) as temporary:
@@ -69,8 +94,24 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
-    """Write a JSON file atomically, indented for people."""
-    write_text(path, json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+    """Write a JSON file atomically, indented for people, a list of numbers on one line."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        StorageError: There is none, or it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise StorageError(f"expected a JSON object in {path}, received {type(content).__name__}")
+    return content
 
 
 def _sync(path: Path) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import pluggy
 
 from cnnforge import hookspecs
-from cnnforge.errors import PluginError
+from cnnforge.errors import PluginError, UnknownNameError, did_you_mean
 
 ENTRY_POINT_GROUP = "cnnforge"
 BUILT_IN_DISTRIBUTION = "cnnforge"
@@ -117,6 +117,24 @@ class PluginHost:
             info.traceback = "".join(traceback.format_exception(cause)) if cause else None
         if self._is_strict:
             raise PluginError(f"plugin {plugin_id}: {info.error}") from cause
+
+    def find(self, name: str) -> PluginInfo:
+        """Return the plugin of an id; its distribution or entry point will do where only one has it.
+
+        Raises:
+            UnknownNameError: There is none, or several have it.
+        """
+        found = (
+            [self.plugins[name]] if name in self.plugins else [i for i in self.plugins.values() if i.is_named([name])]
+        )
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UnknownNameError(f"expected one plugin, received {name!r}: {', '.join(info.id for info in found)}")
+        names = [*self.plugins, *(plugin_id.partition(":")[2] for plugin_id in self.plugins)]
+        raise UnknownNameError(
+            f"unknown plugin {name!r}.{did_you_mean(name, names)} Available: {', '.join(self.plugins)}"
+        )
 
     def broken(self) -> list[PluginInfo]:
         """Return the plugins that cannot be used, or only in part."""

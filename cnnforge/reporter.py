@@ -16,8 +16,8 @@ class Reporter(Protocol):
         """Show a line that must not be overlooked."""
         ...
 
-    def progress(self, label: str, done: int, total: int) -> None:
-        """Show how many images of a piece of work are done."""
+    def progress(self, label: str, done: int, total: int | None) -> None:
+        """Show how many images of a piece of work are done, of how many if that is known."""
         ...
 
     def finish(self, text: str) -> None:
@@ -34,7 +34,7 @@ class SilentReporter:
     def warn(self, text: str) -> None:
         """Ignore the line."""
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(self, label: str, done: int, total: int | None) -> None:
         """Ignore the progress."""
 
     def finish(self, text: str) -> None:

@@ -27,10 +27,35 @@ _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow
 
 
 @dataclass(frozen=True, slots=True)
-class RunDir:
-    """A run directory and the paths in it."""
+class EvaluationDir:
+    """A folder with an evaluation in it, and the paths of its files."""
 
     path: Path
+
+    @property
+    def evaluation(self) -> Path:
+        """Measures on the evaluated images, JSON."""
+        return self.path / "evaluation.json"
+
+    @property
+    def predictions(self) -> Path:
+        """Prediction for each evaluated image, CSV."""
+        return self.path / "predictions.csv"
+
+    @property
+    def mistakes(self) -> Path:
+        """Folder of the photographs that were most confidently wrong."""
+        return self.path / "mistakes"
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """Return the content of ``evaluation.json``."""
+        content: dict[str, Any] = json.loads(self.evaluation.read_text(encoding="utf-8"))
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir(EvaluationDir):
+    """A run directory and the paths in it; the evaluation that ended the run lies in the folder itself."""
 
     @property
     def recipe(self) -> Path:
@@ -69,19 +94,24 @@ class RunDir:
         return self.path / "model.keras"
 
     @property
-    def evaluation(self) -> Path:
-        """Measures on the evaluated split, JSON."""
-        return self.path / "evaluation.json"
+    def evaluations(self) -> Path:
+        """Folder of later evaluations, a folder each."""
+        return self.path / "evaluations"
 
     @property
-    def predictions(self) -> Path:
-        """Prediction for each image of the evaluated split, CSV."""
-        return self.path / "predictions.csv"
+    def examples(self) -> Path:
+        """The most doubtful photographs, Grad-CAM pictures and suspected label errors, JSON."""
+        return self.path / "examples.json"
 
     @property
-    def mistakes(self) -> Path:
-        """Folder of the photographs that were most confidently wrong."""
-        return self.path / "mistakes"
+    def examples_dir(self) -> Path:
+        """Folder of the pictures that ``examples.json`` names."""
+        return self.path / "examples"
+
+    @property
+    def explanations(self) -> Path:
+        """Folder of what ``cnnforge explain`` made, a folder each."""
+        return self.path / "explanations"
 
     @property
     def augmentation(self) -> Path:
@@ -89,9 +119,24 @@ class RunDir:
         return self.path / "augmentation.jpg"
 
     @property
+    def reproduction(self) -> Path:
+        """How this run compares with the one from whose record it was trained, JSON, if there is one."""
+        return self.path / "reproduction.json"
+
+    @property
     def report(self) -> Path:
         """The report, one self-contained HTML file."""
         return self.path / "report.html"
+
+    @property
+    def model_card(self) -> Path:
+        """The model card, Markdown."""
+        return self.path / "model_card.md"
+
+    @property
+    def exports(self) -> Path:
+        """Folder of what ``cnnforge export`` wrote."""
+        return self.path / "exports"
 
     @property
     def log(self) -> Path:
@@ -106,11 +151,6 @@ class RunDir:
     def read_run(self) -> dict[str, Any]:
         """Return the content of ``run.json``."""
         content: dict[str, Any] = json.loads(self.run.read_text(encoding="utf-8"))
-        return content
-
-    def read_evaluation(self) -> dict[str, Any]:
-        """Return the content of ``evaluation.json``."""
-        content: dict[str, Any] = json.loads(self.evaluation.read_text(encoding="utf-8"))
         return content
 
     def update_run(self, **values: Any) -> None:

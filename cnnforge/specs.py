@@ -78,6 +78,8 @@ class ArchitectureSpec(Spec):
             images as they are, 0 to 255, of ``input_shape``; output: probabilities, see :func:`cnnforge.head`.
         options: Its settings; every field needs a default.
         input_shape: Height, width and channels used when the recipe names no ``data.image_size``.
+        backbone: Name of the layer whose output is all that the head takes. While nothing up to that layer can be
+            trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
     """
 
     kind: ClassVar[str] = "architecture"
@@ -85,6 +87,7 @@ class ArchitectureSpec(Spec):
     build: str
     options: type[Options] = Options
     input_shape: tuple[int, int, int] = (150, 150, 3)
+    backbone: str | None = None
 
     def deferred_names(self) -> tuple[str, ...]:
         return (self.build,)

@@ -1,8 +1,8 @@
 """Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
-SECTION``, ``options ARCHITECTURE_OR_SOURCE``, ``hooks``, ``arguments CLASS``, ``errors`` and ``file PATH``. A test
-checks that every block is up to date.
+SECTION``, ``options ARCHITECTURE_OR_SOURCE``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and ``new
+PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import typer
 from pydantic import BaseModel
 
 import cnnforge
-from cnnforge import errors, hookspecs
+from cnnforge import errors, hookspecs, scaffold
 from cnnforge.cli import schema
 from cnnforge.cli.app import app
 from cnnforge.host import PluginHost
@@ -28,6 +28,10 @@ from cnnforge.specs import search_space
 ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(r"(<!-- generated: (\w+) ?([^\n ]*) ?-->\n).*?(<!-- end -->)", re.DOTALL)
 _LANGUAGES = {".py": "python", ".toml": "toml"}
+
+
+NEW_PLUGINS: dict[str, dict[str, str]] = {"acme-net": {}, "acme-photos": {"data_source": "acme_photos"}}
+"""The plugins that the guides write with ``cnnforge new plugin``, and the names that they give it."""
 
 
 def pages() -> list[Path]:
@@ -42,6 +46,13 @@ def fill(text: str) -> str:
 
 def _file(path: str) -> str:
     return _fenced((ROOT / path).read_text(encoding="utf-8"), _LANGUAGES[Path(path).suffix])
+
+
+def _new(path: str) -> str:
+    """Return a file that ``cnnforge new plugin`` writes; the first part of the path says which plugin."""
+    distribution, _, name = path.partition("/")
+    contents = scaffold.plugin_files(distribution, **NEW_PLUGINS[distribution])
+    return _fenced(contents[name], _LANGUAGES.get(Path(path).suffix, ""))
 
 
 def _hooks(_: str) -> str:
@@ -206,6 +217,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "errors": _errors,
     "file": _file,
     "hooks": _hooks,
+    "new": _new,
     "options": _options,
     "settings": _settings,
 }

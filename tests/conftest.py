@@ -8,9 +8,12 @@ import signal
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
+
+from cnnforge import host
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -18,16 +21,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script that starts this with `&`; tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SITE = "fake-site-packages"
 SWITCHES = ("CNNFORGE_DISABLE_PLUGINS", "CNNFORGE_LOAD_PLUGINS", "CNNFORGE_STRICT_PLUGINS")
 
 
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the caches, data and switches of whoever runs it."""
+    """Keep every test away from the caches, data, switches and further plugins of whoever runs it."""
+    monkeypatch.setattr(host, "entry_points", lambda group: [p for p in entry_points(group=group) if is_ours(p)])
     monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path / "data"))
     for switch in SWITCHES:
         monkeypatch.delenv(switch, raising=False)
+
+
+def is_ours(entry_point: EntryPoint) -> bool:
+    """Whether a plugin is built in, or installed by a test."""
+    return entry_point.dist is not None and (
+        entry_point.dist.name == host.BUILT_IN_DISTRIBUTION or Path(str(entry_point.dist.locate_file(""))).name == SITE
+    )
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +78,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """An empty folder of installed distributions, first on ``sys.path``."""
-    fake = Site(tmp_path / "site")
+    fake = Site(tmp_path / SITE)
     fake.path.mkdir()
     monkeypatch.syspath_prepend(str(fake.path))
     yield fake

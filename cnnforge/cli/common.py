@@ -15,6 +15,7 @@ from cnnforge.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from cnnforge.resolve import ResolvedRecipe
+    from cnnforge.results.trained_run import TrainedRun
 
 
 @functools.cache
@@ -74,6 +75,23 @@ def resolve_recipe(
     overrides += ["data.strict=true"] if strict_data else []
     loaded = recipe.load(reference, registry(), [*overrides, *settings], architecture=architecture)
     return resolve.resolve(loaded, registry())
+
+
+def load_trained(reference: str) -> TrainedRun:
+    """Return the trained run that a path or name stands for; imports Keras, once the run is found.
+
+    Raises:
+        RecipeError: There is no such run, or it has no trained weights.
+    """
+    from cnnforge import run_dir
+    from cnnforge.backend import import_keras
+
+    directory = run_dir.find(reference)
+    found = registry()
+    import_keras()
+    from cnnforge.results import trained_run
+
+    return trained_run.load(directory, found)
 
 
 def echo_json(value: Any) -> None:

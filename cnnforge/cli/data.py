@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.completion import complete_data_sources
 from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
 from cnnforge.deferred import import_deferred
@@ -27,7 +29,12 @@ def data() -> None:
 @app.command("download")
 def download(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A data source, as `cnnforge list data-sources` prints it.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A data source, as `cnnforge list data-sources` prints it.",
+            autocompletion=complete_data_sources,
+        ),
     ],
 ) -> None:
     """Download the photographs of a data source.
@@ -110,17 +117,18 @@ def split(
 
 @app.command("store")
 def store(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete every store.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete every store, and the features.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
     """List the decoded images that are kept from run to run, or delete them."""
     from cnnforge.cli.store import describe_stores, store_table
-    from cnnforge.data.store import list_stores, remove
+    from cnnforge.data.store import features_dir, list_stores, remove
 
     stores = list_stores()
     if clear:
         for info in stores:
             remove(info)
+        shutil.rmtree(features_dir(), ignore_errors=True)
         typer.echo(f"deleted {len(stores)} stores, {sum(info.num_bytes for info in stores) / 1e9:.2f} GB")
     elif as_json:
         echo_json(describe_stores(stores))

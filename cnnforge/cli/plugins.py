@@ -9,9 +9,10 @@ import typer
 
 from cnnforge.backend import captured_stderr
 from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.deferred import import_deferred
-from cnnforge.errors import CnnforgeError, PluginError, UnknownNameError, did_you_mean
+from cnnforge.errors import CnnforgeError, PluginError
 from cnnforge.host import PluginInfo
 from cnnforge.registry import Entry
 from cnnforge.specs import RecipeSpec
@@ -37,11 +38,13 @@ def plugins(
 
 @app.command("show")
 def show_plugin(
-    plugin: Annotated[str, typer.Argument(metavar="ID", help="As `cnnforge plugins` prints it.")],
+    plugin: Annotated[
+        str, typer.Argument(metavar="ID", help="As `cnnforge plugins` prints it.", autocompletion=complete_plugins)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
 ) -> None:
     """Show what a plugin brings, and the traceback of a broken one."""
-    info = _find(plugin)
+    info = registry().host.find(plugin)
     brought = [entry for entry in entries() if entry.plugin == info.id]
     if as_json:
         brings = [describe_entry(entry) for entry in brought]
@@ -60,7 +63,9 @@ def check(
 
     Every function is imported and every recipe read; the exit code is 4 if anything is broken.
     """
-    checked = [_find(plugin)] if plugin else [i for i in registry().host.plugins.values() if not i.is_disabled]
+    checked = (
+        [registry().host.find(plugin)] if plugin else [i for i in registry().host.plugins.values() if not i.is_disabled]
+    )
     outcomes = [outcome for info in checked for outcome in _check(info)]
     num_broken = outcomes.count(False)
     if num_broken:
@@ -86,18 +91,6 @@ def _paragraphs(info: PluginInfo, brought: list[Entry[Any]]) -> Iterator[str]:
         yield f"error: {info.error}"
     if info.traceback:
         yield info.traceback.rstrip()
-
-
-def _find(name: str) -> PluginInfo:
-    """Return the plugin of an id; its distribution or entry point will do where only one has it."""
-    known = registry().host.plugins
-    found = [known[name]] if name in known else [info for info in known.values() if info.is_named([name])]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UnknownNameError(f"expected one plugin, received {name!r}: {', '.join(i.id for i in found)}")
-    names = [*known, *(plugin_id.partition(":")[2] for plugin_id in known)]
-    raise UnknownNameError(f"unknown plugin {name!r}.{did_you_mean(name, names)} Available: {', '.join(known)}")
 
 
 def _check(info: PluginInfo) -> Iterator[bool]:

@@ -40,14 +40,15 @@ class LogReporter:
     def warn(self, text: str) -> None:
         self.say(f"! {text}")
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(self, label: str, done: int, total: int | None) -> None:
         now = time.monotonic()
         if label != self._label:
             self._label, self._start, self._last = label, now, now
-        if now - self._last >= _LOG_SECONDS and 0 < done < total:
+        if now - self._last >= _LOG_SECONDS and 0 < done != total:
             self._last = now
             rate = done / (now - self._start)
-            self.say(f"{label}  {done:,} of {total:,}  {rate:,.0f} images/s  {(total - done) / rate:.0f} s left")
+            whole, left = (f" of {total:,}", f"  {(total - done) / rate:.0f} s left") if total else ("", "")
+            self.say(f"{label}  {done:,}{whole}  {rate:,.0f} images/s{left}")
 
     def finish(self, text: str) -> None:
         self._label = ""
@@ -79,7 +80,7 @@ class TerminalReporter:
     def warn(self, text: str) -> None:
         self._console.print(f"! {text}", style="bold yellow", markup=False)
 
-    def progress(self, label: str, done: int, total: int) -> None:
+    def progress(self, label: str, done: int, total: int | None) -> None:
         if self._bar is None or self._task is None or label != self._label:
             self._stop()
             self._bar, self._task = self._start(label, total)
@@ -92,7 +93,7 @@ class TerminalReporter:
         self._stop()
         self.say(text)
 
-    def _start(self, label: str, total: int) -> tuple[Progress, TaskID]:
+    def _start(self, label: str, total: int | None) -> tuple[Progress, TaskID]:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (

@@ -21,9 +21,9 @@ from pathlib import Path
 import filelock
 import numpy as np
 import PIL
-import platformdirs
 
 from cnnforge import files
+from cnnforge.cache import cache_dir
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.errors import RecipeError
 
@@ -48,15 +48,14 @@ class StoreInfo:
     last_used: float
 
 
-def cache_dir() -> Path:
-    """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it."""
-    chosen = os.environ.get("CNNFORGE_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("cnnforge", appauthor=False)
-
-
 def stores_dir() -> Path:
     """Return the folder that holds all image stores."""
     return cache_dir() / "images"
+
+
+def features_dir() -> Path:
+    """Return the folder that holds the features of frozen backbones."""
+    return cache_dir() / "features"
 
 
 def limit_bytes() -> int:

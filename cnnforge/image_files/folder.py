@@ -51,14 +51,24 @@ class FolderReader:
             OSError: It cannot be read.
             ValueError: It is no longer a regular file, or has grown too large.
         """
+        return read_file(f"{self.root}/{unescape(name)}")
+
+
+def read_file(path: str) -> bytes:
+    """Return the bytes of a regular file; raises as :class:`FolderReader` does."""
+    try:
+        handle = os.open(path, _OPEN_FLAGS)
         try:
-            handle = os.open(f"{self.root}/{unescape(name)}", _OPEN_FLAGS)
-            try:
-                return _read_regular(handle)
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise type(error)(_reason(error)) from error
+            return _read_regular(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise type(error)(_reason(error)) from error
+
+
+def signature(status: os.stat_result) -> str:
+    """Return a text that changes when a file's content does."""
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def _read_regular(handle: int) -> bytes:
@@ -157,7 +167,7 @@ class _Walk:
         elif status.st_size > MAX_FILE_BYTES:
             self._leave_out(name, TOO_LARGE, is_fault=True)
         else:
-            self.files.append(ImageFile(escape(name), f"{status.st_size}-{status.st_mtime_ns}"))
+            self.files.append(ImageFile(escape(name), signature(status)))
 
     def _leave_out(self, name: str, reason: str, *, is_fault: bool = False) -> None:
         self.left_out.append(LeftOut(escape(name), reason, is_fault))

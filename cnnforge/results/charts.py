@@ -33,7 +33,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
     """A linear map from a range of values to a range of pixels."""
 
     low: float
@@ -50,8 +50,8 @@ class _Axes:
     """Where epochs and values lie, and how values are written."""
 
     xs: Sequence[int]
-    x: _Scale
-    y: _Scale
+    x: Scale
+    y: Scale
     percent: bool
 
     @property
@@ -88,12 +88,12 @@ def line_chart(
         *(_line(line, axes) for line in series),
         *_end_labels(series, axes),
     ]
-    return _svg(key, title, _describe(series, axes, mark), HEIGHT, Markup("").join(parts))
+    return svg(key, title, _describe(series, axes, mark), (WIDTH, HEIGHT), Markup("").join(parts))
 
 
 def interval_chart(key: str, share: float, interval: tuple[float, float], baseline: float) -> Markup:
     """Return a scale from 0 to 100 % with a measured share, its interval and the baseline it has to beat."""
-    x = _Scale(0, 1, 3, WIDTH - 3)
+    x = Scale(0, 1, 3, WIDTH - 3)
     low, high = max(interval[0], 0), min(interval[1], 1)
     body = Markup(
         '<line class="track" x1="{x0}" x2="{x1}" y1="34" y2="34"/>'
@@ -111,7 +111,7 @@ def interval_chart(key: str, share: float, interval: tuple[float, float], baseli
         f"{formats.percent(share)} on a scale from 0 to 100 %, between {formats.percent(low)} and "
         f"{formats.percent(high)} with 95 % confidence; the baseline is {formats.percent(baseline)}."
     )
-    return _svg(key, "Accuracy against the baseline", description, 68, body)
+    return svg(key, "Accuracy against the baseline", description, (WIDTH, 68), body)
 
 
 def ticks(low: float, high: float, ceiling: float = math.inf, target: int = 5) -> list[float]:
@@ -137,8 +137,8 @@ def epoch_ticks(first: int, last: int) -> list[int]:
 
 def _axes(xs: Sequence[int], y_ticks: Sequence[float], percent: bool) -> _Axes:
     pad = 0.5 if xs[0] == xs[-1] else 0
-    x = _Scale(xs[0] - pad, xs[-1] + pad, _LEFT + 6, WIDTH - _RIGHT)
-    return _Axes(xs, x, _Scale(y_ticks[0], y_ticks[-1], HEIGHT - _BOTTOM, _TOP), percent)
+    x = Scale(xs[0] - pad, xs[-1] + pad, _LEFT + 6, WIDTH - _RIGHT)
+    return _Axes(xs, x, Scale(y_ticks[0], y_ticks[-1], HEIGHT - _BOTTOM, _TOP), percent)
 
 
 def _widened(low: float, high: float, percent: bool) -> tuple[float, float]:
@@ -147,11 +147,12 @@ def _widened(low: float, high: float, percent: bool) -> tuple[float, float]:
     return max(low - missing, min(low, 0)), min(high + missing, 1.0) if percent else high + missing
 
 
-def _svg(key: str, title: str, description: str, height: int, body: Markup) -> Markup:
+def svg(key: str, title: str, description: str, size: tuple[int, int], body: Markup) -> Markup:
+    """Return a chart of a width and height with a title and alternative text, which screen readers read."""
     return Markup(
         '<svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{key}-title {key}-text">'
         '<title id="{key}-title">{title}</title><desc id="{key}-text">{description}</desc>{body}</svg>'
-    ).format(width=WIDTH, height=height, key=key, title=title, description=description, body=body)
+    ).format(width=size[0], height=size[1], key=key, title=title, description=description, body=body)
 
 
 def _y_tick(tick: float, axes: _Axes) -> Markup:
@@ -162,13 +163,13 @@ def _y_tick(tick: float, axes: _Axes) -> Markup:
     ).format(x0=_LEFT, x1=WIDTH - _RIGHT, y=axes.y(tick), label=label)
 
 
-def _x_tick(tick: int, x: _Scale) -> Markup:
+def _x_tick(tick: int, x: Scale) -> Markup:
     return Markup('<text class="axis" x="{}" y="{}" text-anchor="middle">{}</text>').format(
         x(tick), HEIGHT - _BOTTOM + 18, tick
     )
 
 
-def _mark(epoch: int | None, x: _Scale) -> Markup:
+def _mark(epoch: int | None, x: Scale) -> Markup:
     position = x(epoch or 0)
     return Markup(
         '<line class="mark" x1="{x}" x2="{x}" y1="{top}" y2="{bottom}"/>'

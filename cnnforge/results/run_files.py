@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,13 @@ from cnnforge.run_dir import RunDir
 
 MAX_LEFT_OUT = 50
 """How many left-out files are kept by name; the manifest has them all."""
+
+MAX_GROUPS = 20
+"""How many groups of duplicates are kept by name."""
+
+_MAX_NAMES = 6  # of a group
+
+_Groups = dict[int, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,11 @@ class RunFiles:
         run: ``run.json``.
         epochs: The lines of ``metrics.jsonl``.
         evaluation: ``evaluation.json``.
+        examples: ``examples.json``.
         left_out: Name and reason of the first files that were left out.
         num_left_out: How many there are in all.
+        duplicates: The first groups of identical images, each image as its name and split.
+        near_duplicates: Those of nearly identical ones that lie in several splits, then the others.
     """
 
     directory: RunDir
@@ -34,8 +45,11 @@ class RunFiles:
     run: dict[str, Any]
     epochs: list[dict[str, Any]]
     evaluation: dict[str, Any]
+    examples: dict[str, Any]
     left_out: list[tuple[str, str]]
     num_left_out: int
+    duplicates: list[list[tuple[str, str]]]
+    near_duplicates: list[list[tuple[str, str]]]
 
     @property
     def planned_epochs(self) -> int | None:
@@ -55,23 +69,42 @@ def read(run_dir: RunDir) -> RunFiles:
             f"expected a run directory with {run_dir.run.name} in it, received {run_dir.path}",
             hint="`cnnforge run` prints where it writes",
         )
-    left_out = [(line["name"], line["left_out"]) for line in _read_lines(run_dir.manifest) if line.get("left_out")]
+    left_out: list[tuple[str, str]] = []
+    groups: dict[str, _Groups] = {"duplicates": {}, "near_duplicates": {}}
+    for line in read_lines(run_dir.manifest):
+        if line.get("left_out"):
+            left_out.append((line["name"], line["left_out"]))
+        for kind in groups.keys() & line.keys():
+            groups[kind].setdefault(line[kind], []).append((line["name"], line.get("split", "")))
     return RunFiles(
         directory=run_dir,
         recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
         run=run_dir.read_run(),
-        epochs=[line for line in _read_lines(run_dir.metrics) if "epoch" in line],
-        evaluation=json.loads(run_dir.evaluation.read_text(encoding="utf-8")) if run_dir.evaluation.is_file() else {},
+        epochs=[line for line in read_lines(run_dir.metrics) if "epoch" in line],
+        evaluation=_read_json(run_dir.evaluation),
+        examples=_read_json(run_dir.examples),
         left_out=left_out[:MAX_LEFT_OUT],
         num_left_out=len(left_out),
+        duplicates=_first(groups["duplicates"]),
+        near_duplicates=_first(groups["near_duplicates"]),
     )
 
 
-def _read_lines(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8") as lines:
-        return [value for line in lines if (value := _parse(line))]
+def _first(groups: _Groups) -> list[list[tuple[str, str]]]:
+    """Return groups of images, those across splits first."""
+    ordered = sorted(groups.values(), key=lambda group: len({split for _, split in group}) == 1)
+    return [group[:_MAX_NAMES] for group in ordered[:MAX_GROUPS]]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file that has one on each line; nothing if there is no file."""
+    if path.is_file():
+        with path.open(encoding="utf-8") as lines:
+            yield from (value for line in lines if (value := _parse(line)))
 
 
 def _parse(line: str) -> dict[str, Any]:

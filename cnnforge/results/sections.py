@@ -17,6 +17,7 @@ from cnnforge.results.run_files import RunFiles
 MAX_MATRIX_CLASSES = 40
 """With more classes a confusion matrix is no longer read, and its page grows by the square of them."""
 
+_NUM_WORST_CLASSES = 20
 _LEAST_FULL_SHADE = 0.2  # a mix-up of this share of a class is as dark as any
 _OVERFITTED = 1.2  # times its lowest: less of a rise of the validation loss may be chance
 _LEAST_FALL = 0.001  # a loss that falls by less in an epoch has levelled off
@@ -24,8 +25,10 @@ _NOT_CHARTED = frozenset({"epoch", "seconds", "training_seconds", "waiting_secon
 _PARTS = {
     "scan": "reading and checking the images",
     "preparation": "building the network and choosing its arithmetic",
+    "features": "running the frozen backbone once",
     "training": "training",
     "evaluation": "evaluation",
+    "explanation": "Grad-CAM pictures for this report",
     "other": "starting up and the rest",
 }
 
@@ -198,25 +201,37 @@ def reading(files: RunFiles) -> str:
 def confusion(files: RunFiles) -> Confusion:
     """Return the confusion matrix and the ten most frequent mix-ups."""
     names, matrix = files.evaluation["class_names"], files.evaluation["confusion_matrix"]
+    wrong = [
+        (names[i], names[j], number, number / sum(row))
+        for i, row in enumerate(matrix)
+        for j, number in enumerate(row)
+        if number and i != j
+    ]
+    wrong.sort(key=lambda pair: -pair[2])
+    rows = list(zip(names, _cells(matrix), strict=True)) if len(names) <= MAX_MATRIX_CLASSES else []
+    return Confusion(rows, wrong[:10], len(wrong))
+
+
+def _cells(matrix: list[list[int]]) -> list[list[Cell]]:
     shares = [[n / (sum(row) or 1) for n in row] for row in matrix]
     # A mix-up is rare beside what is right: shaded alike, the pattern of the mix-ups would not be seen.
     full = max([_LEAST_FULL_SHADE, *(share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j)])
-    cells = [
+    return [
         [
             Cell(n, share, share if i == j else share / full, i == j)
             for j, (n, share) in enumerate(zip(*pair, strict=True))
         ]
         for i, pair in enumerate(zip(matrix, shares, strict=True))
     ]
-    wrong = [
-        (names[i], names[j], cell.count, cell.share)
-        for i, row in enumerate(cells)
-        for j, cell in enumerate(row)
-        if cell.count and not cell.is_right
-    ]
-    wrong.sort(key=lambda pair: -pair[2])
-    rows = list(zip(names, cells, strict=True)) if len(names) <= MAX_MATRIX_CLASSES else []
-    return Confusion(rows, wrong[:10], len(wrong))
+
+
+def per_class(files: RunFiles) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the classes to show at once and those to fold away: of many, the twenty of lowest F1 are shown."""
+    rows = files.evaluation["per_class"]
+    if len(rows) <= MAX_MATRIX_CLASSES:
+        return rows, []
+    ordered = sorted(rows, key=lambda row: float(row["f1"]))
+    return ordered[:_NUM_WORST_CLASSES], ordered[_NUM_WORST_CLASSES:]
 
 
 def class_counts(files: RunFiles) -> tuple[list[str], list[tuple[str, list[int]]]]:
@@ -259,6 +274,7 @@ def provenance(files: RunFiles) -> list[tuple[str, str]]:
         *((role.replace("_", " "), _plugin(plugin)) for role, plugin in run.get("plugins", {}).items()),
         ("packages", _versions({"Python": run.get("python"), **run.get("packages", {})}.items())),
         ("machine", ", ".join(filter(None, [run.get("platform"), _processors(run.get("processors"))]))),
+        ("data", run.get("data", {}).get("fingerprint", "")),
         ("commit", f"{git['commit']}{changed}" if git.get("commit") else ""),
     ]
     return [(label, text) for label, text in rows if text]

@@ -9,15 +9,34 @@ import keras
 
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import PluginError, RecipeError
+from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.specs import ArchitectureSpec, Options
 from cnnforge.training import components
+from cnnforge.training.fused_updates import fuse_large_updates
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
-    """Return the recipe's network, built and not compiled.
+    """Return the recipe's network, built and not compiled; arguments and errors as of :func:`build_network`."""
+    return build_network(
+        resolved.architecture, resolved.architecture_options, resolved.input_shape, num_classes, policy=policy
+    )
+
+
+def build_network(
+    architecture: Entry[ArchitectureSpec],
+    options: Options,
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    policy: str = "float32",
+) -> keras.Model:
+    """Return the network of an architecture, built and not compiled.
 
     Args:
-        resolved: The recipe.
+        architecture: What is to be built, and whose it is.
+        options: Its options, checked.
+        input_shape: Height, width and channels of the images.
         num_classes: At least 2.
         policy: Keras dtype policy of the layers; weights are float32 under all that are used here.
 
@@ -25,17 +44,17 @@ def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "fl
         RecipeError: The architecture refuses these options or this image size.
         PluginError: It fails, or what it returns breaks the contract.
     """
-    spec, plugin = resolved.architecture.spec, resolved.architecture.plugin
-    owner = f"architecture {spec.name!r} of plugin {plugin}"
+    spec = architecture.spec
+    owner = f"architecture {spec.name!r} of plugin {architecture.plugin}"
     build = import_deferred(spec.build, owner)
     with _dtype_policy(policy):
         try:
-            model = build(resolved.architecture_options, input_shape=resolved.input_shape, num_classes=num_classes)
+            model = build(options, input_shape=input_shape, num_classes=num_classes)
         except ValueError as error:
             raise RecipeError(f"{owner} cannot be built: {error}") from error
         except Exception as error:
             raise PluginError(f"{owner} failed: {type(error).__name__}: {error}") from error
-    _check(model, resolved.input_shape, num_classes, owner)
+    _check(model, input_shape, num_classes, owner)
     return model
 
 
@@ -44,8 +63,10 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
     training = resolved.recipe.training
     keras.utils.set_random_seed(training.seed)
     model = build_model(resolved, num_classes, policy=policy)
+    optimizer = components.build_optimizer(training, steps_per_epoch)
+    fuse_large_updates(optimizer)
     model.compile(
-        optimizer=components.build_optimizer(training, steps_per_epoch),
+        optimizer=optimizer,
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )

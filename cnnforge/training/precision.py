@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from cnnforge import files
-from cnnforge.data.store import cache_dir
+from cnnforge.cache import cache_dir
 from cnnforge.processors import num_processors
 
 BFLOAT16 = "mixed_bfloat16"

@@ -22,12 +22,13 @@ from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.results import evaluation
+from cnnforge.results import evaluation, examples
+from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training import callbacks, checkpoints, components, memory, precision
+from cnnforge.training import backbone, callbacks, checkpoints, components, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
@@ -59,8 +60,8 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         compiled = partial(compiled_model, run.resolved, len(data.manifest.class_names), len(feeds["train"]))
         with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
             model = job.build(compiled, feeds["train"])
-            job.fit(model, feeds, interrupt)
-        result = job.evaluate(data, feeds)
+            job.fit(*job.run_backbone_once(model, data, feeds), interrupt)
+        result = job.evaluate(data)
         job.conclude(result)
 
 
@@ -133,6 +134,15 @@ class _Job:
         self.lap("preparation")
         return model
 
+    def run_backbone_once(
+        self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed]
+    ) -> tuple[keras.Model, dict[str, Feed]]:
+        """Return what is to be trained, and on what: a frozen backbone's features instead of images."""
+        trained, trained_feeds = backbone.run_once(model, self.resolved, data, feeds, self.reporter)
+        if trained is not model:
+            self.lap("features")
+        return trained, trained_feeds
+
     def decided(self, policy: str) -> ResolvedRecipe:
         """Return the recipe with the precision that was chosen."""
         training = self.resolved.recipe.training.model_copy(update={"precision": precision.setting(policy)})
@@ -200,24 +210,30 @@ class _Job:
             self.reporter.warn(f"the result will not be equal to the last bit: {'; '.join(changes)}")
         return found
 
-    def evaluate(self, data: PreparedData, feeds: dict[str, Feed]) -> dict[str, Any]:
+    def evaluate(self, data: PreparedData) -> dict[str, Any]:
         """Save the best model and measure it on the split that the recipe names."""
         settings, manifest = self.resolved.recipe.evaluation, data.manifest
         model = build_model(self.resolved, len(manifest.class_names))
         load_weights(model, self.directory.best_weights, self.directory.read_run()["weights"]["sha256"])
         with files.replacing(self.directory.model) as temporary:
             model.save(temporary)
-        split, feed = settings.split, feeds[settings.split]
-        feed = Feed(feed.images, manifest.rows(split), feed.targets, feed.batch_size)  # in the manifest's order
-        predictions = evaluation.Predictions(
-            split,
+        rows = manifest.rows(settings.split)
+        predictions = Predictions(
+            settings.split,
             manifest.class_names,
-            [manifest.names[row] for row in feed.rows],
-            manifest.labels[feed.rows],
-            evaluation.predict(Predictor(model), feed),
+            [manifest.names[row] for row in rows],
+            manifest.labels[rows],
+            evaluation.predict(
+                Predictor(model),
+                data.rows,
+                rows,
+                lambda done, total: self.reporter.progress("Evaluating", done, total),
+            ),
         )
-        result = evaluation.write(self.directory, predictions, feed, settings.num_mistakes)
+        result = evaluation.write(self.directory, predictions, data.rows, rows, settings.num_mistakes)
         self.lap("evaluation")
+        examples.write(self.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+        self.lap("explanation")
         return result
 
     def conclude(self, result: dict[str, Any]) -> None:

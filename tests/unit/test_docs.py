@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge import recipe, resolve, run_dir
+from cnnforge import recipe, resolve, run_dir, scaffold
 from cnnforge.cli.app import app
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
@@ -28,7 +28,7 @@ from cnnforge.registry import Registry
 from cnnforge.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
-ACME_NET, ONE_FILE = ROOT / "examples" / "acme-net", ROOT / "examples" / "one-file"
+ONE_FILE = ROOT / "examples" / "one-file"
 SECTIONS = {name: Recipe.model_fields[name].annotation for name in ("data", "architecture", "training", "evaluation")}
 
 
@@ -77,16 +77,18 @@ def anchors(text: str) -> set[str]:
 
 
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    """The built-in plugins and those of examples/, loaded as their pyproject.toml says."""
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """The built-in plugins, that of examples/ and those that the guides write, as their pyproject.toml says."""
     host = PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})
-    for folder in (ACME_NET, ONE_FILE):
+    for distribution, names in generator.NEW_PLUGINS.items():
+        scaffold.write_plugin(tmp_path / distribution, scaffold.plugin_files(distribution, **names))
+    for folder in (ONE_FILE, *(tmp_path / distribution for distribution in generator.NEW_PLUGINS)):
         monkeypatch.syspath_prepend(str(folder))
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for name, module in project["entry-points"]["cnnforge"].items():
             host.register(importlib.import_module(module), f"{project['name']}:{name}", project["version"])
     yield Registry(host)
-    for module in [name for name in sys.modules if name.partition(".")[0] in ("acme_net", "mini_net")]:
+    for module in [name for name in sys.modules if name.startswith(("acme_", "mini_net"))]:
         del sys.modules[module]
 
 
@@ -219,17 +221,20 @@ def test_the_run_directory_page_names_every_file() -> None:
 
 
 def test_the_run_directory_page_names_every_key(registry: Registry) -> None:
-    from cnnforge.results import evaluation
+    from cnnforge.results.measures import measure
+    from cnnforge.results.predictions import Predictions
 
     manifest = small_manifest()
-    predictions = evaluation.Predictions("test", ["a", "b"], ["x"], np.array([0]), np.array([[0.9, 0.1]]))
-    measured = evaluation.evaluate(predictions)
+    predictions = Predictions("test", ["a", "b"], ["x", "y"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
+    measured = measure(predictions)
     written = {
         "run.json": run_dir.provenance(resolve.resolve(recipe.load("catsdogs", registry), registry)),
         "data": manifest.summary(),
         "manifest.jsonl": {key for line in manifest.lines() for key in line},
         "evaluation.json": measured,
         "per_class": measured["per_class"][0],
+        "reliability": measured["reliability"][0],
+        "roc_curves": measured["roc_curves"][0],
     }
     documented = set(re.findall(r"`(\w+)`", PAGES["docs/reference/run-directory.md"]))
     assert {name: missing for name, keys in written.items() if (missing := set(keys) - documented)} == {}
@@ -252,41 +257,18 @@ def small_manifest() -> Manifest:
 
 def test_the_example_plugins_are_sound(registry: Registry) -> None:
     assert {"acme_net", "mini_net"} <= set(registry.architectures.entries)
-    assert "acme_names" in registry.data_sources.entries
-    assert "acme" in registry.recipes.entries
+    assert "acme_photos" in registry.data_sources.entries
     assert registry.host.broken() == []
 
 
-@pytest.mark.parametrize(("architecture", "num_classes"), [("mini_net", 2), ("acme_net", 2), ("acme_net", 3)])
-def test_the_example_architectures_keep_the_contract(registry: Registry, architecture: str, num_classes: int) -> None:
-    from cnnforge.training.model import build_model
+def test_the_example_in_one_file_keeps_the_contract(registry: Registry) -> None:
+    from cnnforge.testing import learning_checks, network_checks, plugin_checks
+    from cnnforge.testing.network import Network
 
-    loaded = recipe.load("catsdogs", registry, ["data.image_size=[64, 64]"], architecture=architecture)
-    model = build_model(resolve.resolve(loaded, registry), num_classes)
-    probabilities = np.asarray(model(np.full((1, 64, 64, 3), 255, np.float32)))
-    assert probabilities.shape == (1, 1 if num_classes == 2 else num_classes)
-    assert ((probabilities >= 0) & (probabilities <= 1)).all()
-
-
-def test_the_example_data_source_reads_classes_from_names(registry: Registry, tmp_path: Path) -> None:
-    from cnnforge.data.prepare import open_source
-
-    for name in ("rose_001.jpg", "rose_002.jpg", "deep/tulip7.jpg", "readme.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(name.encode())
-    loaded = recipe.load("acme", registry, [f"data.path={str(tmp_path)!r}"])
-    images = open_source(resolve.resolve(loaded, registry))
-    assert images.class_names == ["rose", "tulip"]
-    assert dict(zip(images.names, images.labels, strict=True)) == {
-        "deep/tulip7.jpg": 1,
-        "rose_001.jpg": 0,
-        "rose_002.jpg": 0,
-    }
-    assert [item.name for item in images.left_out] == ["readme.jpg"]
-    assert images.read(0) == b"deep/tulip7.jpg"
-
-
-@pytest.mark.parametrize("pattern", ["a(", "no group"])
-def test_the_example_options_refuse_a_pattern_that_cannot_work(registry: Registry, pattern: str) -> None:
-    with pytest.raises(recipe.RecipeError, match="regular expression"):
-        resolve.resolve(recipe.load("acme", registry, [f"data.pattern={pattern!r}"]), registry)
+    spec = registry.architectures.get("mini_net").spec
+    network = Network(spec, spec.options(), (64, 64, 3))
+    plugin_checks.check_options(spec.options)
+    network_checks.check_probabilities(network.build(2))
+    network_checks.check_small_images(network)
+    network_checks.check_corners(network)
+    learning_checks.check_learns_by_heart(network)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import types
 
 import pytest
 
 import cnnforge
+from cnnforge import hookspecs, scaffold
+from cnnforge import host as host_module
 from cnnforge.errors import PluginError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
@@ -227,3 +231,72 @@ def test_registering_a_plugin_by_hand_raises_if_it_does_not_fit():
     plugin = types.SimpleNamespace(cnnforge_architecture=cnnforge.hookimpl(lambda: None))
     with pytest.raises(Exception, match="unknown hook 'cnnforge_architecture'"):
         PluginHost().register(plugin, "mine:main")
+
+
+class LaterHooks:
+    """The hooks of a later version: each of them has gained an argument."""
+
+    PROJECT = hookspecs.PROJECT
+
+    @hookspecs.hookspec
+    def cnnforge_architectures(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_data_sources(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_recipes(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_executors(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_callbacks(self, run, later): ...
+
+
+def test_the_later_hooks_are_all_of_todays():
+    assert {name for name in vars(LaterHooks) if name.startswith("cnnforge_")} == {
+        name for name in vars(hookspecs) if name.startswith("cnnforge_")
+    }
+
+
+def test_a_plugin_of_this_version_works_when_every_hook_gains_an_argument(tmp_path, monkeypatch):
+    contents = scaffold.plugin_files("acme-today", architecture="acme_net", data_source="acme_photos")
+    scaffold.write_plugin(tmp_path / "acme-today", contents)
+    monkeypatch.syspath_prepend(str(tmp_path / "acme-today"))
+    monkeypatch.setattr(host_module, "hookspecs", LaterHooks())
+    host = PluginHost()
+    host.register(importlib.import_module("acme_today"), "acme-today:acme_today")
+
+    assert [spec.name for _, spec in host.collect("cnnforge_architectures", later=1)] == ["acme_net"]
+    assert [spec.name for _, spec in host.collect("cnnforge_data_sources", later=1)] == ["acme_photos"]
+    assert host.broken() == []
+
+
+@pytest.mark.parametrize(
+    ("spec_type", "required"),
+    [
+        (cnnforge.ArchitectureSpec, {"name", "summary", "build"}),
+        (cnnforge.DataSourceSpec, {"name", "summary", "open"}),
+        (cnnforge.RecipeSpec, {"name", "summary", "resource"}),
+        (cnnforge.ExecutorSpec, {"name", "summary", "start"}),
+    ],
+)
+def test_what_a_spec_must_state_never_grows_and_is_stated_by_name(spec_type, required):
+    fields = dataclasses.fields(spec_type)
+    assert {field.name for field in fields if field.default is dataclasses.MISSING} == required
+    assert all(field.kw_only for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("spec_type", "code"),
+    [
+        (cnnforge.ArchitectureSpec, "build"),
+        (cnnforge.DataSourceSpec, "open"),
+        (cnnforge.RecipeSpec, "resource"),
+        (cnnforge.ExecutorSpec, "start"),
+    ],
+)
+def test_a_spec_of_a_newer_interface_says_what_to_upgrade(spec_type, code):
+    spec = spec_type(name="acme", summary="s", api=cnnforge.API_VERSION + 1, **{code: "acme:recipe.toml"})
+    assert spec.problems()[0] == "needs plugin api=2, this cnnforge speaks 1: upgrade cnnforge"

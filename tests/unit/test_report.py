@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.results import charts, formats, report
+from cnnforge.results import charts, formats, gallery, report
 from cnnforge.run_dir import RunDir
 
 HOSTILE = "</title></pre><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -196,11 +196,134 @@ def test_mistakes_are_embedded_with_caption_and_alternative_text(tmp_path: Path)
     assert "the model says dog, 99.9 %" in shown.plain
 
 
+def picture(path: Path, name: str) -> str:
+    (path / name).parent.mkdir(exist_ok=True)
+    (path / name).write_bytes(PICTURE)
+    return name
+
+
+def example(name: str, **values: Any) -> dict[str, Any]:
+    return {"name": name, "file": "", "label": "cat", "predicted": "dog", "probability": 0.9, **values}
+
+
+def test_mistakes_and_doubtful_ones_stand_beside_their_grad_cam(tmp_path: Path) -> None:
+    wrong = example("a.jpg", file=picture(tmp_path, "mistakes/01.png"))
+    doubtful = example("b.jpg", file=picture(tmp_path, "examples/2.png"), predicted="cat", probability=0.51)
+    found = {"doubtful": [doubtful], "grad_cam": {name: picture(tmp_path, f"examples/{name}.png") for name in "ab"}}
+    found["grad_cam"] = {f"{name}.jpg": file for name, file in found["grad_cam"].items()}
+    shown = page(write(tmp_path, evaluation=cats_and_dogs(mistakes=[wrong]), examples=found))
+    alternatives = [image["alt"] for image in shown.all("img")]
+    assert alternatives == [
+        "Labelled cat; the model says dog",
+        "Grad-CAM: where it saw dog",
+        "Labelled cat; the model says cat",
+        "Grad-CAM: where it saw cat",
+    ]
+    assert "Most doubtful" in shown.plain
+
+
+def test_a_network_without_grad_cam_says_why(tmp_path: Path) -> None:
+    found = {"doubtful": [example("a.jpg")], "grad_cam": {}, "grad_cam_error": "RecipeError: no convolution"}
+    text = page(write(tmp_path, evaluation=cats_and_dogs(), examples=found)).plain
+    assert "There is no Grad-CAM of this network: RecipeError: no convolution" in text
+
+
+def suspects(number: int) -> dict[str, Any]:
+    one = {"label": "cat", "label_probability": 0.02, "suggested": "dog", "suggested_probability": 0.98}
+    rows = [{"name": f"Cat/{i}.jpg", **one} for i in range(min(number, 200))]
+    return {"doubtful": [], "label_errors": {"num_images": 2000, "num_suspects": number, "suspects": rows}}
+
+
+def test_suspected_labels_are_counted_named_and_doubted(tmp_path: Path) -> None:
+    text = page(write(tmp_path, evaluation=cats_and_dogs(), examples=suspects(60))).plain
+    assert "On 60 of 2,000 test photographs (3.0 %) the network contradicts the label" in text
+    assert "the network is wrong on 19.4 % of these photographs, and most of its suspicions may be mistakes" in text
+    assert "Cat/49.jpg cat 2.0 % dog 98.0 %" in text
+    assert "Cat/50.jpg" not in text
+    run_dir = write(tmp_path, evaluation=cats_and_dogs(), examples=suspects(0))
+    assert "None of the 2,000 test photographs" in page(run_dir).plain
+    run_dir.examples.unlink()
+    assert "Labels that may be wrong" not in page(run_dir).plain
+
+
+def reliability(*bins: tuple[float, float, int]) -> list[dict[str, Any]]:
+    return [
+        {"low": said - 0.05, "high": said + 0.05, "num_images": n, "confidence": said, "accuracy": right,
+         "accuracy_interval": [max(0, right - 0.1), min(1, right + 0.1)]}
+        for said, right, n in bins
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [(0.95, "too sure of itself"), (0.7, "surer than it says"), (0.806, "can be taken at their word")],
+)
+def test_probabilities_are_judged_by_how_often_they_are_right(tmp_path: Path, said: float, verdict: str) -> None:
+    found = cats_and_dogs(reliability=reliability((said, 0.806, 2000)), expected_calibration_error=abs(said - 0.806))
+    shown = page(write(tmp_path, evaluation=found))
+    assert verdict in shown.plain
+    assert f"Says {said * 100:.0f} %, is right 81 % of 2,000." in shown.plain
+
+
+def curve(name: str, *points: tuple[float, float]) -> dict[str, Any]:
+    across, up = zip(*points, strict=True)
+    return {"name": name, "false_positive_rate": list(across), "true_positive_rate": list(up)}
+
+
+def test_the_roc_curve_is_drawn_and_said(tmp_path: Path) -> None:
+    found = cats_and_dogs(roc_auc=0.875, roc_curves=[curve("dog", (0, 0), (0.25, 1), (1, 1))])
+    found["per_class"] = [{**row, "roc_auc": 0.875} for row in found["per_class"]]
+    shown = page(write(tmp_path, evaluation=found))
+    assert (
+        "Of a “dog” and a “cat” drawn at random, the network finds the “dog” the likelier one in 87.5 %" in shown.plain
+    )
+    assert "Area under the curve. dog: area 0.875." in shown.plain
+
+
+def test_of_many_classes_the_curves_of_the_weakest_are_drawn(tmp_path: Path) -> None:
+    names = [f"class {i}" for i in range(6)]
+    found = evaluation(names, [[5 if i == j else 1 for j in range(6)] for i in range(6)], roc_auc=0.8)
+    found["per_class"] = [{**row, "roc_auc": 0.9 - i / 10} for i, row in enumerate(found["per_class"])]
+    found["roc_curves"] = [curve(name, (0, 0), (1, 1)) for name in names]
+    text = page(write(tmp_path, evaluation=found)).plain
+    assert "Drawn: the 3 classes with the smallest areas" in text
+    assert "class 5 0.4 class 4 0.5 class 3 0.6" in text
+
+
+def test_groups_of_duplicates_are_listed_those_across_splits_first(tmp_path: Path) -> None:
+    lines = [{"name": f"{i}.jpg", "class": "cat", "split": "train", "near_duplicates": i // 2} for i in range(60)]
+    lines[51]["split"] = "test"
+    text = page(write(tmp_path, manifest=lines)).plain
+    assert "Nearly identical: the first 20 groups 50.jpg train, 51.jpg test 0.jpg train, 1.jpg train" in text
+    assert "Identical:" not in text
+
+
+def test_a_thousand_classes_fit_into_the_report(tmp_path: Path) -> None:
+    names = [f"a class with a long name, number {i}" for i in range(1000)]
+    matrix = [[8 if i == j else int((i * 7 + j) % 97 == 0) for j in range(1000)] for i in range(1000)]
+    facts = run()
+    facts["data"] |= {
+        "class_names": names,
+        "splits": {s: dict.fromkeys(names, 9) for s in ("train", "validation", "test")},
+    }
+    found = evaluation(names, matrix, roc_auc=0.8, reliability=reliability((0.5, 0.5, 9)), expected_calibration_error=0)
+    found["per_class"] = [{**row, "f1": i / 1000, "roc_auc": 0.5} for i, row in enumerate(found["per_class"])]
+    found["roc_curves"] = [curve(name, *[(i / 100, i / 100) for i in range(101)]) for name in names]
+    found["mistakes"] = [example(f"{i}.jpg", file="mistakes/x.jpg") for i in range(24)]
+    (tmp_path / "mistakes").mkdir()
+    (tmp_path / "mistakes" / "x.jpg").write_bytes(bytes(200_000))
+    run_dir = write(tmp_path, run=facts, evaluation=found)
+    shown = page(run_dir)
+    assert run_dir.report.stat().st_size < 5_000_000
+    assert "the 20 classes of lowest F1" in shown.plain
+    assert "The other 980 classes" in shown.plain
+
+
 def test_pictures_stop_before_the_report_grows_too_large(tmp_path: Path) -> None:
     (tmp_path / "mistakes").mkdir()
     names = [f"mistakes/{i}.jpg" for i in range(4)]
     for name in names:
-        (tmp_path / name).write_bytes(bytes(report.MAX_PICTURE_BYTES // 4 - 100))  # base64 takes a third more
+        (tmp_path / name).write_bytes(bytes(gallery.MAX_PICTURE_BYTES // 4 - 100))  # base64 takes a third more
     wrong = [{"name": n, "file": n, "label": "cat", "predicted": "dog", "probability": 0.9} for n in names]
     run_dir = write(tmp_path, evaluation=cats_and_dogs(mistakes=wrong))
     assert len(page(run_dir).all("img")) == 3
@@ -227,8 +350,16 @@ def hostile(tmp_path: Path) -> Page:
     lines = [epoch(1, **{HOSTILE: 0.5}), epoch(2, **{HOSTILE: 0.6})]
     left_out = [{"name": HOSTILE, "left_out": HOSTILE}]
     found = evaluation([HOSTILE, "dog"], [[3, 1], [1, 3]], mistakes=[wrong])
+    found |= {"reliability": reliability((0.9, 0.8, 8)), "expected_calibration_error": 0.1, "roc_auc": 0.9}
+    found["per_class"] = [{**row, "roc_auc": 0.9} for row in found["per_class"]]
+    found["roc_curves"] = [curve(HOSTILE, (0, 0), (1, 1))]
+    kept = {"doubtful": [wrong], "grad_cam": {wrong["name"]: HOSTILE}, "grad_cam_error": HOSTILE}
+    kept["label_errors"] = suspects(1)["label_errors"]
+    kept["label_errors"]["suspects"][0] |= {"name": HOSTILE, "label": HOSTILE, "suggested": HOSTILE}
+    left_out += [{"name": HOSTILE, "split": HOSTILE, "duplicates": 1, "near_duplicates": 1}]
     recipe = f"# {HOSTILE}\n"
-    return page(write(tmp_path / "run", run=facts, recipe=recipe, metrics=lines, evaluation=found, manifest=left_out))
+    written = {"run": facts, "recipe": recipe, "metrics": lines, "evaluation": found, "examples": kept}
+    return page(write(tmp_path / "run", **written, manifest=left_out))
 
 
 def test_hostile_names_stay_text(hostile: Page) -> None:
@@ -240,9 +371,11 @@ def test_hostile_names_stay_text(hostile: Page) -> None:
 
 
 def test_page_asks_for_nothing_from_outside(hostile: Page) -> None:
-    links = [a.get(key) or "" for _, a in hostile.elements for key in ("src", "href", "srcset", "data") if key in a]
+    loading = [(tag, a) for tag, a in hostile.elements if tag != "a"]
+    links = [a.get(key) or "" for _, a in loading for key in ("src", "href", "srcset", "data") if key in a]
     assert links
-    assert all(link.startswith(("#", "data:")) for link in links)
+    assert all(link.startswith("data:") for link in links)
+    assert all(re.match(r"#|https://arxiv\.org/", link["href"] or "") for link in hostile.all("a"))
     policies = [a["content"] for a in hostile.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
 
@@ -250,7 +383,8 @@ def test_page_asks_for_nothing_from_outside(hostile: Page) -> None:
 def test_links_within_the_page_lead_somewhere_and_ids_are_unique(hostile: Page) -> None:
     ids = [attributes["id"] for _, attributes in hostile.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {link["href"] for link in hostile.all("a")} <= {f"#{name}" for name in ids}
+    targets = {link["href"] or "" for link in hostile.all("a")}
+    assert {target for target in targets if not target.startswith("https://arxiv.org/")} <= {f"#{i}" for i in ids}
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 20, 60])

@@ -9,6 +9,7 @@ import numpy as np
 import PIL
 import pytest
 
+from cnnforge.cache import cache_dir
 from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
 
@@ -184,6 +185,6 @@ def test_a_read_only_cache_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_users_own_folder_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CNNFORGE_CACHE_DIR")
-    assert store.cache_dir().name == "cnnforge"
+    assert cache_dir().name == "cnnforge"
     monkeypatch.setenv("CNNFORGE_CACHE_DIR", "~/elsewhere")
-    assert store.cache_dir() == Path.home() / "elsewhere"
+    assert cache_dir() == Path.home() / "elsewhere"

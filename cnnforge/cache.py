@@ -1,0 +1,14 @@
+"""Where CNNForge keeps what it can make again: decoded images, features, measurements, converted weights."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it."""
+    chosen = os.environ.get("CNNFORGE_CACHE_DIR")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("cnnforge", appauthor=False)

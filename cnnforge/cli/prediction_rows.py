@@ -1,0 +1,115 @@
+"""How predictions are printed, row by row as they come: a table, CSV, JSON, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cnnforge.results import formats
+
+if TYPE_CHECKING:
+    from cnnforge.results.prediction import Prediction
+
+Ranked = Sequence[tuple[str, float]]
+"""Classes with their probabilities, the most probable first; empty where there is no prediction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How rows become text: what stands before, between and after them."""
+
+    row: Callable[[Prediction, Ranked], str]
+    before: str = ""
+    between: str = "\n"
+    after: str = "\n"
+
+
+def rank(prediction: Prediction, class_names: Sequence[str]) -> Ranked:
+    """Return the classes of a prediction; nine digits of a probability are enough for every bit of a float32."""
+    if prediction.probabilities is None:
+        return ()
+    pairs = zip(class_names, (float(f"{p:.9g}") for p in prediction.probabilities), strict=True)
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def make_format(name: str, class_names: Sequence[str], top: int | None) -> Format:
+    """Return a format.
+
+    Args:
+        name: ``table``, ``csv``, ``json`` or ``json-lines``.
+        class_names: In the order of the network's outputs.
+        top: How many of the most probable classes; None: the first in a table, all of them elsewhere.
+    """
+    top = top and min(top, len(class_names))
+    if name == "table":
+        return _table(class_names, top or 1)
+    if name == "csv":
+        return _csv_of_best(top) if top else _csv_of_all(class_names)
+
+    def row(prediction: Prediction, ranked: Ranked) -> str:
+        return json.dumps(_as_object(prediction, ranked, top))
+
+    return Format(row) if name == "json-lines" else Format(row, "[\n", ",\n", "\n]\n")
+
+
+def _table(class_names: Sequence[str], top: int) -> Format:
+    """Return columns whose width is known beforehand, the file last since its name may be of any length."""
+    width = max(5, *map(len, class_names))
+
+    def line(cells: Iterable[tuple[str, str]], last: str) -> str:
+        return "".join(f"{name:{width}}  {text:>7}  " for name, text in cells) + last
+
+    def row(prediction: Prediction, ranked: Ranked) -> str:
+        # A file's name may hold control codes, which a terminal would obey.
+        name = "".join(c if c.isprintable() else "?" for c in prediction.name)
+        if not ranked:
+            return line([("-", "-")] * top, f"{name}: {prediction.reason}")
+        return line(
+            [(class_name, formats.percent(p).replace("\N{NO-BREAK SPACE}", " ")) for class_name, p in ranked[:top]],
+            name,
+        )
+
+    header = line([("class", "")] * top, "file")
+    return Format(row, f"{header}\n{line([('-' * width, '-' * 7)] * top, '----')}\n")
+
+
+def _csv_of_all(class_names: Sequence[str]) -> Format:
+    def row(prediction: Prediction, ranked: Ranked) -> str:
+        by_name = dict(ranked)
+        probabilities = [by_name.get(name, "") for name in class_names]
+        return _csv_line([prediction.name, ranked[0][0] if ranked else "", *probabilities, prediction.reason])
+
+    return Format(row, _csv_line(["name", "predicted", *(f"p_{name}" for name in class_names), "error"]) + "\n")
+
+
+def _csv_of_best(top: int) -> Format:
+    def row(prediction: Prediction, ranked: Ranked) -> str:
+        cells = [value for pair in ranked[:top] for value in pair] or [""] * (2 * top)
+        return _csv_line([prediction.name, *cells, prediction.reason])
+
+    columns = [f"{kind}_{rank}" for rank in range(1, top + 1) for kind in ("class", "p")]
+    return Format(row, _csv_line(["name", *columns, "error"]) + "\n")
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    line = io.StringIO()
+    # Numbers as in a run's predictions.csv, where 1 is not written 1.0.
+    texts = [f"{cell:.9g}" if isinstance(cell, float) else cell for cell in cells]
+    csv.writer(line, lineterminator="\n").writerow(texts)
+    return line.getvalue().removesuffix("\n")
+
+
+def _as_object(prediction: Prediction, ranked: Ranked, top: int | None) -> dict[str, Any]:
+    if not ranked:
+        return {"name": prediction.name, "error": prediction.reason}
+    predicted, probability = ranked[0]
+    return {
+        "name": prediction.name,
+        "predicted": predicted,
+        "probability": probability,
+        "probabilities": dict(ranked[:top]),
+    }

@@ -1,0 +1,134 @@
+"""The image files that people name on a command line: files, folders, archives, patterns, standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+
+from cnnforge.errors import DataError
+from cnnforge.image_files.archive import open_archive
+from cnnforge.image_files.folder import read_file, signature
+from cnnforge.image_files.listing import MAX_FILE_BYTES
+from cnnforge.image_files.names import escape, why_no_photograph, why_not_entered
+
+STANDARD_INPUT = "-"
+
+_BINARY_START = 64  # bytes: an image has a zero among its first, a list of paths has none
+_LONGEST_LINE = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class GivenImage:
+    """A file that may be an image.
+
+    Args:
+        name: As the user would write it.
+        read: Returns its bytes; raises ``OSError`` or ``ValueError`` with a short reason where that fails.
+        place: Its absolute path, with ``/``, or that of its archive and its name in there; empty if it has none.
+        signature: A text that changes when its content does, the same that data sources give.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    place: str = ""
+    signature: str = ""
+
+
+def given_images(paths: Iterable[str], standard_input: BufferedReader) -> Iterator[GivenImage]:
+    """Yield the images that paths stand for, one after the other, without listing more than a folder at a time.
+
+    Args:
+        paths: Files, folders (looked through, in the order of their names), zip archives, patterns such as
+            ``*.jpg``, and ``-``: paths from standard input, one a line, or one image.
+        standard_input: What ``-`` reads.
+
+    What cannot be opened is yielded too; reading it says why. Files in folders and archives that plainly are no
+    photographs are passed over; a link to a folder is not followed.
+    """
+    for path in paths:
+        yield from _from_stream(standard_input) if path == STANDARD_INPUT else _at(path)
+
+
+def _from_stream(stream: BufferedReader) -> Iterator[GivenImage]:
+    if b"\0" in stream.peek(_BINARY_START)[:_BINARY_START]:
+        content = stream.read(MAX_FILE_BYTES + 1)  # one more than is accepted, so that more is refused
+        yield GivenImage(STANDARD_INPUT, lambda: content)
+        return
+    while line := stream.readline(_LONGEST_LINE):
+        if path := os.fsdecode(line.rstrip(b"\r\n")):
+            yield from _at(path)
+
+
+def _at(path: str) -> Iterator[GivenImage]:
+    target = Path(path).expanduser()
+    try:
+        status = target.stat()
+    except (OSError, ValueError) as error:
+        matches = sorted(glob.glob(str(target), recursive=True)) if glob.has_magic(path) else []  # noqa: PTH207
+        yield from (image for match in matches for image in _at(match))
+        if not matches:
+            yield GivenImage(escape(path), partial(_refuse, error))
+        return
+    if stat.S_ISDIR(status.st_mode):
+        yield from _in_folder(str(target))
+    elif target.suffix.lower() == ".zip":
+        yield from _in_archive(target)
+    else:
+        yield _file(str(target), status)
+
+
+def _in_folder(top: str) -> Iterator[GivenImage]:
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - a Path for each of a million files takes memory and time
+        except OSError as error:
+            yield GivenImage(escape(folder), partial(_refuse, error))
+            continue
+        inner = []
+        for name in names:
+            path = os.path.join(folder, name)  # noqa: PTH118
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError as error:
+                yield GivenImage(escape(path), partial(_refuse, error))
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                if not why_no_photograph(name):
+                    yield _file(path, status)
+            elif not why_not_entered(name) and not os.path.islink(path):  # noqa: PTH114
+                inner.append(path)
+        waiting += reversed(inner)
+
+
+def _in_archive(path: Path) -> Iterator[GivenImage]:
+    try:
+        files = open_archive(path)
+    except DataError as error:
+        yield GivenImage(escape(str(path)), partial(_refuse, ValueError(str(error))))
+        return
+    for left in files.left_out:
+        if left.is_fault:
+            yield GivenImage(f"{files.location}/{left.name}", partial(_refuse, ValueError(left.reason)))
+    place = escape(path.absolute().as_posix())
+    for file in files.files:
+        yield GivenImage(
+            f"{files.location}/{file.name}", partial(files.read, file.name), f"{place}/{file.name}", file.signature
+        )
+
+
+def _file(path: str, status: os.stat_result) -> GivenImage:
+    return GivenImage(
+        escape(path), partial(read_file, path), escape(Path(path).absolute().as_posix()), signature(status)
+    )
+
+
+def _refuse(error: Exception) -> bytes:
+    raise error

@@ -1,0 +1,171 @@
+"""Which images an evaluation is of: a split of the run, or other data whose classes have the same names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnforge import recipe, resolve
+from cnnforge.data.image_rows import ImageRows
+from cnnforge.data.scan import Progress, Scan, scan
+from cnnforge.errors import DataError, RecipeError, did_you_mean
+from cnnforge.labelled_images import LabelledImages
+from cnnforge.registry import Registry
+from cnnforge.resolve import ResolvedRecipe
+from cnnforge.results.run_files import read_lines
+from cnnforge.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from cnnforge.results.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedImages:
+    """Labelled images to evaluate on.
+
+    Args:
+        split: The name of the run's split, or ``all``.
+        images: Where the pixels are.
+        rows: The row of each image in ``images``.
+        names: One for each row.
+        labels: For each row the index of its class among the run's.
+        warnings: What the user should know of them.
+    """
+
+    split: str
+    images: ImageRows
+    rows: np.ndarray
+    names: Sequence[str]
+    labels: np.ndarray
+    warnings: Sequence[str] = ()
+
+
+def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registry: Registry) -> ResolvedRecipe:
+    """Return a run's recipe with its data source at another path, every other option of the source at its default.
+
+    Args:
+        directory: The run.
+        path: The other data.
+        settings: ``data.option=value`` each.
+        registry: Where names are looked up.
+
+    Raises:
+        RecipeError: A setting is no option of the data source.
+    """
+    values = tomllib.loads(directory.recipe.read_text(encoding="utf-8"))
+    source = registry.data_sources.get(values["data"]["source"]).spec
+    options = [f"data.{name}" for name in source.options.model_fields]
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key not in options:
+            raise RecipeError(
+                f"expected an option of the data source {source.name!r}, received --set {setting}."
+                f"{did_you_mean(key, options)} Known: {', '.join(options)}"
+            )
+    core = {key: value for key, value in values["data"].items() if key in recipe.DataSection.model_fields}
+    values["data"] = {**core, "subset": 1.0, "path": str(path.expanduser().absolute())}
+    for setting in settings:
+        recipe.apply_override(values, setting)
+    return resolve.resolve(recipe.from_values(values, values["name"], str(directory.recipe)), registry)
+
+
+def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress: Progress) -> EvaluatedImages:
+    """Return the images that the run's manifest has in a split, each checked to be what it was.
+
+    Raises:
+        DataError: The split has none, or images are missing, changed or labelled otherwise; the message says which.
+    """
+    lines = [line for line in read_lines(trained.directory.manifest) if line.get("split")]
+    wanted = [line for line in lines if line["split"] == split]
+    if not wanted:
+        present = ", ".join(dict.fromkeys(line["split"] for line in lines))
+        raise DataError(f"expected a split that the run has, received split={split}. Available: {present}")
+    found = _scan(trained, images, progress)
+    row_of = {name: row for row, name in enumerate(images.names)}
+    changes = [(line["name"], change) for line in wanted if (change := _change(line, row_of, images, found))]
+    if changes:
+        shown = "".join(f"\n  {name}: {change}" for name, change in changes[:_SHOWN])
+        more = f"\n  and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+        raise DataError(
+            f"expected the {len(wanted)} {split} images of the run as they were, received {len(changes)} that differ"
+            f" in {images.location}:{shown}{more}",
+            hint="put them back, say with --data where they are now, or evaluate all that is there: --data PATH"
+            " without --split",
+        )
+    names = [line["name"] for line in wanted]
+    labels = np.array([trained.class_names.index(line["class"]) for line in wanted])
+    return EvaluatedImages(split, found.rows, np.array([row_of[name] for name in names]), names, labels)
+
+
+def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) -> EvaluatedImages:
+    """Return all images of other data that can be read, their classes matched by name.
+
+    Raises:
+        DataError: They have a class that the run does not know, or no image can be read.
+    """
+    _check_classes(trained.class_names, images.class_names)
+    found = _scan(trained, images, progress)
+    rows = np.array([row for row in range(len(images)) if row not in found.scanned.reasons], np.int64)
+    if not len(rows):
+        raise DataError(f"expected images that can be read in {images.location}, received none")
+    label_of = np.array([trained.class_names.index(name) for name in images.class_names])
+    labels = label_of[np.asarray(images.labels)[rows]]
+    warnings = [*_left_out(images, found), *_missing(trained.class_names, labels), *_seen(trained, found, rows)]
+    return EvaluatedImages("all", found.rows, rows, [images.names[row] for row in rows], labels, warnings)
+
+
+def _scan(trained: TrainedRun, images: LabelledImages, progress: Progress) -> Scan:
+    return scan(images, trained.decoding, trained.resolved.recipe.data.store, progress)
+
+
+def _change(line: dict[str, Any], row_of: dict[str, int], images: LabelledImages, found: Scan) -> str | None:
+    """Return in what an image differs from its line in the manifest."""
+    row = row_of.get(line["name"])
+    if row is None:
+        return "missing"
+    if row in found.scanned.reasons:
+        return found.scanned.reasons[row]
+    if found.scanned.sha256[row].tobytes().hex() != line["sha256"]:
+        return "its content has changed"
+    class_name = images.class_names[images.labels[row]]
+    return None if class_name == line["class"] else f"labelled {class_name}, was {line['class']}"
+
+
+def _check_classes(known: Sequence[str], received: Sequence[str]) -> None:
+    unknown = [name for name in received if name not in known]
+    if unknown:
+        missing = [name for name in known if name not in received]
+        lines = [f"  + {name}: not a class of the run.{did_you_mean(name, missing)}" for name in unknown]
+        lines += [f"  - {name}: a class of the run, not in the data" for name in missing]
+        raise DataError(
+            f"expected classes of the run ({', '.join(known)}), received others:\n" + "\n".join(lines),
+            hint="rename the folders or labels; classes are matched by name",
+        )
+
+
+def _left_out(images: LabelledImages, found: Scan) -> list[str]:
+    faults = [(item.name, item.reason) for item in images.left_out if item.is_fault]
+    faults += [(images.names[row], reason) for row, reason in sorted(found.scanned.reasons.items())]
+    more = ", …" if len(faults) > _SHOWN else ""
+    shown = ", ".join(f"{name} ({reason})" for name, reason in faults[:_SHOWN])
+    return [f"{len(faults)} files could not be read: {shown}{more}"] if faults else []
+
+
+def _missing(class_names: Sequence[str], labels: np.ndarray) -> list[str]:
+    missing = [name for label, name in enumerate(class_names) if label not in labels]
+    return [f"no images of {', '.join(missing)}: accuracy tells nothing of them"] if missing else []
+
+
+def _seen(trained: TrainedRun, found: Scan, rows: np.ndarray) -> list[str]:
+    """Return a warning if the run has seen some of the images before."""
+    manifest = read_lines(trained.directory.manifest)
+    seen = {line["sha256"] for line in manifest if line.get("split") in ("train", "validation")}
+    number = sum(found.scanned.sha256[row].tobytes().hex() in seen for row in rows)
+    return [f"{number:,} of these images the run has seen in training, so the figures are too good"] if number else []

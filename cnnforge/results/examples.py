@@ -1,0 +1,122 @@
+"""What a report shows of the evaluated photographs and only the network can tell, kept as files when a run ends."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from cnnforge import files
+from cnnforge.data.image_rows import ImageRows
+from cnnforge.results.evaluation import worst_mistakes
+from cnnforge.results.grad_cam import grad_cam
+from cnnforge.results.label_errors import suspects
+from cnnforge.results.overlay import overlay, to_picture
+from cnnforge.results.predictions import Predictions
+from cnnforge.run_dir import RunDir
+
+_NUM_DOUBTFUL = 12
+_MAX_SUSPECTS = 200  # kept by name; all are counted
+
+
+def most_certain(predictions: Predictions, limit: int) -> np.ndarray:
+    """Return the positions of the right predictions of highest probability, the highest first."""
+    right = np.flatnonzero(predictions.predicted == predictions.labels)
+    return right[np.argsort(-predictions.confidence[right], kind="stable")][:limit]
+
+
+def most_doubtful(predictions: Predictions, limit: int) -> np.ndarray:
+    """Return the positions of the predictions of lowest probability, the lowest first."""
+    order: np.ndarray = np.argsort(predictions.confidence, kind="stable")[:limit]
+    return order
+
+
+def write(
+    run_dir: RunDir,
+    predictions: Predictions,
+    images: ImageRows,
+    rows: np.ndarray,
+    *,
+    model: keras.Model,
+    num_mistakes: int,
+) -> None:
+    """Write ``examples.json`` and ``examples/``: the most doubtful photographs, Grad-CAM, suspected label errors.
+
+    Args:
+        run_dir: Where to.
+        predictions: Of the evaluated images.
+        images: Where their pixels are.
+        rows: The row of each prediction in ``images``.
+        model: The network that predicted.
+        num_mistakes: How many of the worst mistakes get a Grad-CAM picture.
+    """
+    doubtful = most_doubtful(predictions, _NUM_DOUBTFUL)
+    shown = np.unique(np.concatenate([worst_mistakes(predictions, num_mistakes), doubtful]))
+    pixels = images.gather(rows[shown])
+    with files.storage_errors(run_dir.examples_dir):
+        shutil.rmtree(run_dir.examples_dir, ignore_errors=True)
+        run_dir.examples_dir.mkdir()
+    by_position = dict(zip(shown.tolist(), pixels, strict=True))
+    content = {
+        "doubtful": [
+            _doubtful(run_dir, predictions, position, by_position[position]) for position in doubtful.tolist()
+        ],
+        **_grad_cams(run_dir, model, pixels, predictions, shown),
+        **({} if predictions.split == "train" else {"label_errors": _label_errors(predictions)}),
+    }
+    files.write_json(run_dir.examples, content)
+
+
+def _doubtful(run_dir: RunDir, predictions: Predictions, position: int, image: np.ndarray) -> dict[str, Any]:
+    path = _save(run_dir.examples_dir / f"{position:05}.jpg", to_picture(image))
+    return {
+        "name": predictions.names[position],
+        "file": path.relative_to(run_dir.path).as_posix(),
+        "label": predictions.class_names[predictions.labels[position]],
+        "predicted": predictions.class_names[predictions.predicted[position]],
+        "probability": float(predictions.confidence[position]),
+    }
+
+
+def _grad_cams(
+    run_dir: RunDir, model: keras.Model, pixels: np.ndarray, predictions: Predictions, shown: np.ndarray
+) -> dict[str, Any]:
+    """Write a picture for each photograph shown; return their files by the photographs' names."""
+    try:
+        heatmaps = grad_cam(model, pixels, predictions.predicted[shown])
+    except Exception as error:  # layers may be anybody's; a trained and evaluated run must not end for a picture
+        return {"grad_cam": {}, "grad_cam_error": f"{type(error).__name__}: {error}"}
+    found = {}
+    for position, image, heatmap in zip(shown.tolist(), pixels, heatmaps, strict=True):
+        path = _save(run_dir.examples_dir / f"{position:05}-grad-cam.jpg", overlay(image, heatmap))
+        found[predictions.names[position]] = path.relative_to(run_dir.path).as_posix()
+    return {"grad_cam": found}
+
+
+def _label_errors(predictions: Predictions) -> dict[str, Any]:
+    found = suspects(predictions.labels, predictions.probabilities)
+    names = predictions.class_names
+    return {
+        "num_images": len(predictions.labels),
+        "num_suspects": len(found),
+        "suspects": [
+            {
+                "name": predictions.names[position],
+                "label": names[predictions.labels[position]],
+                "label_probability": float(predictions.probabilities[position, predictions.labels[position]]),
+                "suggested": names[predictions.predicted[position]],
+                "suggested_probability": float(predictions.confidence[position]),
+            }
+            for position in found[:_MAX_SUSPECTS].tolist()
+        ],
+    }
+
+
+def _save(path: Path, picture: Image.Image) -> Path:
+    with files.replacing(path) as temporary:
+        picture.save(temporary, quality=88)
+    return path

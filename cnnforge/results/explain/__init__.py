@@ -1,0 +1,1 @@
+"""What a trained network looks for and where it looks: pictures and a page."""

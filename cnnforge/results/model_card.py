@@ -1,0 +1,149 @@
+"""The model card of a run (Mitchell et al. 2019, arXiv:1810.03993) as Markdown: facts from its files, nothing else."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from cnnforge.augmentation import AugmentationSection
+from cnnforge.results import formats, sections, trust
+from cnnforge.results.run_files import RunFiles
+
+_MAX_CLASSES = 20
+_LATER_MEASURES = {"roc_auc": "area under the ROC curve", "expected_calibration_error": "expected calibration error"}
+
+
+def model_card(files: RunFiles) -> str:
+    """Return the model card of an evaluated run."""
+    recipe = tomllib.loads(files.recipe_text) if files.recipe_text else {}
+    parts = [
+        f"# Model card: {_plain(files.run.get('recipe', 'run'))}",
+        _notice(files),
+        *_section("The model", _model(files, recipe)),
+        *_section("Intended use", _use(files)),
+        *_section("Training data", _data(files)),
+        *_section("Training", _training(files, recipe)),
+        *_section("Measures", _measures(files)),
+        *_section("Limits", _limits(files)),
+        *_section("Made by", [f"- {label}: {_plain(text)}" for label, text in sections.provenance(files)]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    body = "\n".join(lines)
+    return [f"## {title}", body] if body else []
+
+
+def _notice(files: RunFiles) -> str:
+    notice = files.run.get("data", {}).get("notice")
+    return f"> **{_plain(notice)}**" if notice else ""
+
+
+def _model(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
+    architecture = files.run.get("plugins", {}).get("architecture", {})
+    size = recipe.get("data", {}).get("image_size")
+    parameters = files.run.get("model", {}).get("num_parameters")
+    return [
+        *([f"- Architecture: {_plain(architecture['name'])}, of {architecture.get('plugin')}"] if architecture else []),
+        *([f"- Parameters: {formats.count(parameters)}"] if parameters else []),
+        *([f"- Input: photographs as they are (0 to 255), resized to {size[0]} × {size[1]} pixels"] if size else []),
+        f"- Output: a probability for each of {len(files.evaluation['class_names'])} classes: {_names(files)}",
+        "- File: `model.keras`",
+    ]
+
+
+def _use(files: RunFiles) -> list[str]:
+    told = f"Telling {sections.noun(files)} of these classes apart: {_names(files)}."
+    return [f"{told} It answers with one of them whatever it is shown, also for what is none of them."]
+
+
+def _data(files: RunFiles) -> list[str]:
+    data = files.run.get("data", {})
+    counts = [f"{split} {formats.count(sum(classes.values()))}" for split, classes in data.get("splits", {}).items()]
+    return [
+        *([f"- From: {_plain(data['location'])}"] if data.get("location") else []),
+        f"- {sections.noun(files).capitalize()}: {formats.count(data.get('num_images'))} ({', '.join(counts)})",
+        f"- Left out: {formats.count(data.get('num_left_out'))}",
+        f"- Identical to another: {formats.count(data.get('num_duplicates'))}, always in the same split",
+        f"- Nearly identical to another: {formats.count(data.get('num_near_duplicates'))}",
+    ]
+
+
+def _training(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
+    shown = ("epochs", "batch_size", "optimizer", "learning_rate", "schedule", "loss", "augmentation", "class_balance")
+    training = recipe.get("training", {})
+    training = {**training, "augmentation": _augmentation(training.get("augmentation", {}))}
+    settings = [f"- {key.replace('_', ' ')}: {_value(training[key])}" for key in shown if key in training]
+    return [*settings, f"- Best epoch, whose weights were kept: {files.run.get('best_epoch', formats.NOTHING)}"]
+
+
+def _augmentation(settings: dict[str, Any]) -> Any:
+    """Return the knobs of augmentation that do something."""
+    off = AugmentationSection().model_dump(mode="json")
+    return {key: value for key, value in settings.items() if value != off.get(key)} or "none"
+
+
+def _measures(files: RunFiles) -> list[str]:
+    found = files.evaluation
+    low, high = found["accuracy_interval"]
+    rows = [
+        ("accuracy", formats.percent(found["accuracy"])),
+        ("its 95 % interval", f"{formats.percent(low)} to {formats.percent(high)}"),
+        (f"always “{_plain(found['baseline_class'])}”", formats.percent(found["baseline_accuracy"])),
+        ("loss (cross-entropy)", formats.number(found["loss"])),
+        *((name, formats.number(found[key], 3)) for key, name in _LATER_MEASURES.items() if found.get(key) is not None),
+    ]
+    shown = sorted(found["per_class"], key=lambda row: float(row["f1"]))[:_MAX_CLASSES]
+    classes = [[_plain(c["name"]), *(formats.percent(c[k]) for k in ("precision", "recall", "f1"))] for c in shown]
+    cut = f", the {len(shown)} of lowest F1" if len(shown) < len(found["per_class"]) else ""
+    return [
+        f"On the {formats.count(found['num_images'])} {found['split']} {sections.noun(files)}:",
+        "",
+        *_table(("measure", "value"), rows),
+        "",
+        f"Class by class{cut}:",
+        "",
+        *_table(("class", "precision", "recall", "F1"), classes),
+    ]
+
+
+def _limits(files: RunFiles) -> list[str]:
+    found, data = files.evaluation, files.run.get("data", {})
+    worst = min(found["per_class"], key=lambda row: float(row["recall"]))
+    calibration = trust.calibration(files)
+    errors = files.examples.get("label_errors", {})
+    return [
+        f"- Measured on {sections.noun(files)} from the same source as those of the training; others may differ.",
+        f"- Lowest recall: “{_plain(worst['name'])}”, {formats.percent(worst['recall'])} found.",
+        *([f"- {calibration.sentences[0]}"] if calibration else []),
+        *([f"- Labels that may be wrong: {errors['num_suspects']:,} of {errors['num_images']:,}."] if errors else []),
+        *(f"- {_plain(warning)}" for warning in data.get("warnings", ())),
+    ]
+
+
+def _names(files: RunFiles) -> str:
+    names = [_plain(name) for name in files.evaluation["class_names"]]
+    more = f" and {len(names) - _MAX_CLASSES} more" if len(names) > _MAX_CLASSES else ""
+    return ", ".join(names[:_MAX_CLASSES]) + more
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [_row(header), _row(["---"] * len(header)), *(_row(row) for row in rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, dict):
+        return _plain(value)
+    return ", ".join(f"{key} {_value(content)}" for key, content in value.items())
+
+
+def _plain(text: object) -> str:
+    """Return a text on one line in which nothing is Markdown or HTML."""
+    line = " ".join(str(text).split())
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in line)

@@ -1,0 +1,38 @@
+"""Making pages: templates in which whatever is inserted is escaped, and pictures inside the page."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cnnforge.results import formats
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page made from one of the templates of this package."""
+    environment = Environment(
+        loader=PackageLoader("cnnforge.results"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formats.number,
+        "count": formats.count,
+        "percent": formats.percent,
+        "duration": formats.duration,
+    }
+    return as_utf8(environment.get_template(template).render(**values))
+
+
+def as_utf8(text: str) -> str:
+    """Return a text that UTF-8 can hold: a file name that is none in its file system comes as lone surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """Return a picture as a URI that holds it."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

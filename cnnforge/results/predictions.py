@@ -1,0 +1,68 @@
+"""Predictions for labelled images, and the CSV file that keeps them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnforge import files
+from cnnforge.errors import DataError
+
+_PREFIX = "p_"  # of the columns with probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Probabilities of every class for labelled images.
+
+    ``split`` says which images they are: the name of a split, or where they lie. ``names`` and ``labels`` have one
+    entry an image; ``probabilities`` has shape (images, classes).
+    """
+
+    split: str
+    class_names: Sequence[str]
+    names: Sequence[str]
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable class of each image, as an index; of two equally probable ones the first."""
+        return np.asarray(self.probabilities.argmax(axis=1), np.int64)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability given to the predicted class of each image."""
+        confidence: np.ndarray = self.probabilities[np.arange(len(self.labels)), self.predicted]
+        return confidence
+
+    def write(self, path: Path) -> None:
+        """Write a line for each image; nine digits give back every bit of a float32."""
+        names = self.class_names
+        with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["name", "label", "predicted", *(f"{_PREFIX}{name}" for name in names)])
+            columns = zip(self.names, self.labels, self.predicted, self.probabilities, strict=True)
+            for name, label, predicted, row in columns:
+                writer.writerow([name, names[label], names[predicted], *(f"{p:.9g}" for p in row)])
+
+
+def read(path: Path, split: str) -> Predictions:
+    """Return what :meth:`Predictions.write` wrote.
+
+    Raises:
+        DataError: There is no such file, or it is another one.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *lines = csv.reader(file)
+        class_names = [column.removeprefix(_PREFIX) for column in header[3:]]
+        labels = np.array([class_names.index(line[1]) for line in lines], np.int64)
+        probabilities = np.array([line[3:] for line in lines], np.float32).reshape(len(lines), len(class_names))
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise DataError(f"expected the predictions of a run, received {path}: {error}") from error
+    return Predictions(split, class_names, [line[0] for line in lines], labels, probabilities)

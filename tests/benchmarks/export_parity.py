@@ -1,0 +1,84 @@
+"""How far exported models are from the network on every photograph of a run's test split, in their own runtimes.
+
+``python tests/benchmarks/export_parity.py RUN``; needs the photographs of the run, and ``cnnforge[export]``. Every
+model classifies the decoded pixels at the size of the network and the photographs themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cnnforge import run_dir
+from cnnforge.cli.table import render
+from cnnforge.export import golden, parity
+from cnnforge.export.export import export
+from cnnforge.export.formats import Format, Quantization
+from cnnforge.export.golden import SplitImages
+from cnnforge.host import PluginHost
+from cnnforge.registry import Registry
+from cnnforge.reporter import SilentReporter
+from cnnforge.results import trained_run
+
+MODELS = [*((chosen, None) for chosen in Format), *((Format.LITERT, quantize) for quantize in Quantization)]
+
+
+def main() -> None:
+    """Export in every format and print the differences."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("--split", default="test")
+    arguments = parser.parse_args()
+    trained = trained_run.load(run_dir.find(arguments.run), Registry(PluginHost.discover()))
+    images = golden.read(trained, arguments.split, 10**9, max_photograph_bytes=10**10)
+    expected = trained.predictor()(images.pixels)
+    before = (expected.argmax(axis=1) == images.labels).mean()
+    print(f"{len(images.names)} images of the {arguments.split} split, accuracy {before:.4f}", flush=True)
+    with (
+        written(images, expected, trained.class_names) as (pixel_files, photograph_files),
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        rows = []
+        for chosen, quantize in MODELS:
+            name = f"{chosen} {quantize or ''}".strip()
+            out = Path(folder) / name.replace(" ", "-")
+            export(trained, chosen, quantize, out, SilentReporter())
+            options = ["--pixels"] if chosen == Format.SAVED_MODEL else []
+            for checked, files, options_, wanted in (
+                ("pixels", pixel_files, options, range(len(images.names))),
+                ("photographs", photograph_files, [], images.photograph_files),
+            ):
+                start = time.perf_counter()
+                found = parity.classify(out, files, *options_)
+                seconds = time.perf_counter() - start
+                numbers = list(wanted)
+                apart = parity.compare(checked, files, found, expected[numbers], None)
+                accuracy = (found.argmax(axis=1) == images.labels[numbers]).mean()
+                difference, others = f"{apart.max_difference:.1e}", str(apart.num_other_class)
+                row = [name, checked, str(len(files)), difference, others, f"{accuracy:.4f}", f"{seconds:.0f}"]
+                print(*row, flush=True)
+                rows.append(row)
+    print(render(["format", "from", "images", "max |Δp|", "top-1 differs", "accuracy", "s"], rows))
+
+
+@contextlib.contextmanager
+def written(
+    images: SplitImages, expected: np.ndarray, class_names: Sequence[str]
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Write the images and the photographs into a temporary folder and yield their absolute paths."""
+    with tempfile.TemporaryDirectory() as folder:
+        golden.write(Path(folder), images, expected, class_names)
+        yield (
+            [str(Path(folder) / file) for file in images.pixel_files],
+            [str(Path(folder) / file) for file in images.photograph_files.values()],
+        )
+
+
+if __name__ == "__main__":
+    main()

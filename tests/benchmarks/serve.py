@@ -1,0 +1,226 @@
+"""`cnnforge serve` under load, against servers that handle one image at a time.
+
+``python tests/benchmarks/serve.py RUN ARCHIVE [--clients 32] [--seconds 60] [--only SIDE ...]``. Each client keeps one
+connection and sends one photograph after the other; every answer of ours must be, byte for byte, the one that the
+same photograph got alone. Clients and server share the processors of this machine. The sides:
+
+* ``batches``: the server as it is.
+* ``batches of one``: the same server with batching off; it keeps to the bits, so it fills each batch up to eight.
+* ``plain``: FastAPI, the same decoder, ``predict_on_batch`` on one image behind a lock; not the same bits.
+* ``tutorial``: the same with ``model.predict``, as it stands in most tutorials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvloop
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from cnnforge.data.decode import decode
+from cnnforge.image_files import open_files
+from cnnforge.results.predictor import class_probabilities
+
+NUM_PHOTOGRAPHS = 500
+SIDES = ("batches", "batches of one", "plain", "tutorial")
+
+
+def main() -> None:
+    """Measure every side and print a line of JSON for each."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run", type=Path)
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES)
+    parser.add_argument("--serve", choices=SIDES, help="be the server of that side; for this program's own use")
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.run, arguments.serve)
+        return
+    photographs = read_photographs(arguments.archive)
+    for side in arguments.only:
+        with server(arguments.run, side) as (port, process_id):
+            wanted = answers(port, photographs) if side.startswith("batches") else None
+            load = Load(photographs, wanted, arguments.seconds)
+            cpu, start = processor_seconds(process_id), time.process_time()
+            uvloop.run(load.run(port, arguments.clients))
+            cpu, own = processor_seconds(process_id) - cpu, time.process_time() - start
+        print(json.dumps({"side": side, **load.summary(), **per_image(load, cpu, own)}), flush=True)
+
+
+def read_photographs(archive: Path) -> list[bytes]:
+    """Return photographs that can be used, from all over the archive."""
+    files = open_files(archive)
+    names = [file.name for file in files.files]
+    found = (files.read(name) for name in names[:: max(1, len(names) // NUM_PHOTOGRAPHS)])
+    return [content for content in found if content][:NUM_PHOTOGRAPHS]
+
+
+@contextmanager
+def server(run: Path, side: str) -> Iterator[tuple[int, int]]:
+    """Start the server of a side; yield its port and process id."""
+    command = [sys.executable, __file__, str(run), ".", "--serve", side]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        yield int(process.stdout.readline()), process.pid
+        process.send_signal(signal.SIGTERM)
+
+
+def answers(port: int, photographs: list[bytes]) -> list[bytes]:
+    """Return the answer to each photograph on its own."""
+    return [
+        urllib.request.urlopen(
+            urllib.request.Request(f"http://127.0.0.1:{port}/predict", content, {"Content-Type": "image/jpeg"})
+        ).read()
+        for content in photographs
+    ]
+
+
+@dataclass
+class Load:
+    """Clients in a closed loop, what they saw, and for how long."""
+
+    photographs: list[bytes]
+    wanted: list[bytes] | None
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    num_errors: int = 0
+    wall_seconds: float = 0.0
+
+    async def run(self, port: int, num_clients: int) -> None:
+        """Ask until the time is over."""
+        loop = asyncio.get_running_loop()
+        order = itertools.cycle(range(len(self.photographs)))
+        start = time.perf_counter()
+        clients = [
+            (await loop.create_connection(lambda: Client(self, order, start + self.seconds), "127.0.0.1", port))[1]
+            for _ in range(num_clients)
+        ]
+        await asyncio.gather(*(client.done for client in clients))
+        self.wall_seconds = time.perf_counter() - start
+
+    def summary(self) -> dict[str, Any]:
+        """Return throughput and latencies."""
+        cuts = statistics.quantiles(self.latencies, n=100)
+        return {
+            "images": len(self.latencies),
+            "errors": self.num_errors,
+            "images_per_second": round(len(self.latencies) / self.wall_seconds, 1),
+            **{f"p{n}_ms": round(1000 * cuts[n - 1], 1) for n in (50, 95, 99)},
+        }
+
+
+class Client(asyncio.Protocol):
+    """One connection: sends a photograph, waits for its answer, sends the next."""
+
+    def __init__(self, load: Load, order: Iterator[int], until: float) -> None:
+        self._load, self._order, self._until = load, order, until
+        self._received = b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, _, body = self._received.partition(b"\r\n\r\n")
+        if len(body) < int(head.partition(b"content-length: ")[2].split(b"\r\n", 1)[0]):
+            return
+        now = time.perf_counter()
+        self._load.latencies.append(now - self._start)
+        wanted = self._load.wanted
+        if not head.startswith(b"HTTP/1.1 200") or (wanted and wanted[self._index] != body):
+            self._load.num_errors += 1
+        if now < self._until:
+            self._ask()
+        else:
+            self._transport.close()
+            self.done.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self._load.num_errors += 1
+            self.done.set_result(None)
+
+    def _ask(self) -> None:
+        self._index, self._received = next(self._order), b""
+        content = self._load.photographs[self._index]
+        headers = f"Host: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}"
+        self._start = time.perf_counter()
+        self._transport.write(f"POST /predict HTTP/1.1\r\n{headers}\r\n\r\n".encode() + content)
+
+
+def processor_seconds(process_id: int) -> float:
+    """Return the processor time that a process has used (Linux)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def per_image(load: Load, server_seconds: float, client_seconds: float) -> dict[str, float]:
+    """Return where the processor time went, in milliseconds an image."""
+    number = max(1, len(load.latencies))
+    return {
+        "server_cpu_ms": round(1000 * server_seconds / number, 2),
+        "client_cpu_ms": round(1000 * client_seconds / number, 2),
+    }
+
+
+def serve(run: Path, side: str) -> None:
+    """Be the server of a side."""
+    from cnnforge.cli.common import load_trained
+    from cnnforge.serve.app import create_app
+    from cnnforge.serve.limits import Limits
+    from cnnforge.serve.server import listen
+    from cnnforge.serve.server import serve as answer
+    from cnnforge.serve.service import Service
+
+    trained = load_trained(str(run))
+    service = Service(trained, Limits(), 1 if side == "batches of one" else 32)
+    app = create_app(service) if side.startswith("batches") else plain_app(trained, whole=side == "tutorial")
+    listening = listen("127.0.0.1", 0)
+    answer(app, service, listening, lambda: print(listening.getsockname()[1], flush=True), log=False)
+
+
+def plain_app(trained: Any, *, whole: bool) -> FastAPI:
+    """Return the server that one writes first."""
+    app, lock = FastAPI(), threading.Lock()
+    compute: Callable[[np.ndarray], np.ndarray] = trained.model.predict_on_batch
+    if whole:
+        compute = lambda images: trained.model.predict(images, verbose=0)  # noqa: E731
+    compute(np.zeros((1, *trained.decoding.shape), np.uint8))
+
+    def classify(content: bytes) -> dict[str, float]:
+        pixels = decode(content, trained.decoding).pixels
+        with lock:
+            outputs = compute(pixels[np.newaxis])
+        return dict(zip(trained.class_names, class_probabilities(outputs)[0].tolist(), strict=True))
+
+    @app.post("/predict")
+    async def predict(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(classify, await request.body()))
+
+    return app
+
+
+if __name__ == "__main__":
+    main()

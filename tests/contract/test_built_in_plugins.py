@@ -1,0 +1,33 @@
+"""The plugins that come with CNNForge keep the contracts that it sets for all others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cnnforge_catsdogs
+import cnnforge_directory
+from cnnforge.testing import ArchitectureContract, DataSourceContract
+
+
+class TestCatsDogsCnn(ArchitectureContract):
+    (spec,) = cnnforge_catsdogs.cnnforge_architectures()
+    input_shape = (64, 64, 3)
+    backends = ("tensorflow", "jax")
+
+
+class TestDirectory(DataSourceContract):
+    (spec,) = cnnforge_directory.cnnforge_data_sources()
+
+
+class TestCatsDogsDrawn(DataSourceContract):
+    (spec,) = cnnforge_catsdogs.cnnforge_data_sources()
+
+
+class TestCatsDogsPhotographs(DataSourceContract):
+    (spec,) = cnnforge_catsdogs.cnnforge_data_sources()
+
+    def options(self, tiny_images: Path) -> dict[str, Any]:
+        for before, after in (("blue", "Cat"), ("red", "Dog")):
+            (tiny_images / before).rename(tiny_images / after)
+        return {"path": str(tiny_images)}

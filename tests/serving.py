@@ -1,0 +1,131 @@
+"""A small trained run, and a server of it in this process, for the tests of `cnnforge serve`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import keras
+import numpy as np
+
+from cnnforge import recipe, resolve, run_dir
+from cnnforge.data.decode import decode
+from cnnforge.host import PluginHost
+from cnnforge.registry import Registry
+from cnnforge.results import trained_run
+from cnnforge.results.trained_run import TrainedRun
+from cnnforge.run_dir import RunDir
+from cnnforge.serve.app import create_app
+from cnnforge.serve.limits import Limits
+from cnnforge.serve.server import Server, listen
+from cnnforge.serve.service import Service
+from cnnforge.training.model import build_model
+from cnnforge.training.weights import save_weights
+
+SETTINGS = ("data.image_size=[32, 32]", "architecture.filters=[4, 8]", "architecture.dense_units=8")
+
+
+def make_run(folder: Path, class_names: tuple[str, ...] = ("cat", "dog")) -> RunDir:
+    """Make the run directory of a network with random weights."""
+    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+    resolved = resolve.resolve(recipe.load("catsdogs", registry, list(SETTINGS)), registry)
+    directory = run_dir.create(resolved, folder, "run")
+    keras.utils.set_random_seed(1)
+    weights = directory.checkpoints / "best-0001.npz"
+    digest = save_weights(build_model(resolved, len(class_names)), weights)
+    facts = {"file": weights.name, "sha256": digest}
+    directory.update_run(data={"class_names": list(class_names)}, weights=facts)
+    return directory
+
+
+def load_run(directory: RunDir) -> TrainedRun:
+    return trained_run.load(directory, Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})))
+
+
+def expected(trained: TrainedRun, content: bytes) -> dict[str, float]:
+    """The probabilities of an image, asked for without a server."""
+    pixels = decode(content, trained.decoding).pixels
+    row = trained.predictor()(pixels[np.newaxis])[0]
+    return {name: float(f"{p:.9g}") for name, p in zip(trained.class_names, row, strict=True)}
+
+
+class Gate:
+    """A network that computes only while it is open, and fails as often as asked to."""
+
+    def __init__(self, trained: TrainedRun) -> None:
+        self._predictor = trained.predictor()
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self.num_failures = 0
+        self.batches: list[int] = []
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        self.batches.append(len(images))
+        assert self.is_open.wait(30)
+        if self.num_failures:
+            self.num_failures -= 1
+            raise MemoryError("no memory for the network")
+        return self._predictor(images)
+
+
+class GatedService(Service):
+    """A service whose network is a gate; ``start_gate`` holds back the start of the network in the same way."""
+
+    def __init__(self, trained: TrainedRun, limits: Limits, **options: int) -> None:
+        super().__init__(trained, limits, **options)
+        self.gate = Gate(trained)
+        self.start_gate = threading.Event()
+        self.start_gate.set()
+
+    def _warm_predictor(self) -> Gate:
+        assert self.start_gate.wait(30)
+        return self.gate
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    service: Service
+    port: int
+    client: httpx.Client
+
+    def predict(self, content: bytes, **headers: str) -> httpx.Response:
+        return self.client.post("/predict", content=content, headers=headers)
+
+    def connect(self) -> socket.socket:
+        """A connection to write any bytes to."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+@contextlib.contextmanager
+def running(service: Service, token: str | None = None) -> Iterator[Running]:
+    """A server in a thread of this process, at a port that is free."""
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    has_started = threading.Event()
+    server = Server(create_app(service, token), service, has_started.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        assert has_started.wait(60)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=headers) as client:
+            yield Running(service, port, client)
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        listening.close()
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Wait for something that another thread does, and fail if it never does."""
+    done = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        done.wait(0.01)
+    raise AssertionError("it did not happen")

@@ -1,0 +1,95 @@
+"""What is kept for the report when a run ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnforge.results import examples
+from cnnforge.results.predictions import Predictions
+from cnnforge.run_dir import RunDir
+from tests.unit.results import networks
+
+NUM_IMAGES = 40
+
+
+class Rows:
+    shape = networks.SHAPE
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        return np.stack([np.full(networks.SHAPE, row, np.uint8) for row in rows.tolist()] or [networks.picture()[0]])
+
+    def announce(self, rows: np.ndarray) -> None:
+        pass
+
+
+def predictions(split: str = "test") -> Predictions:
+    """Forty images of which the second class grows likelier; the last ten of the first class are labelled wrongly."""
+    second = np.linspace(0.01, 0.99, NUM_IMAGES).astype(np.float32)
+    labels = (second > 0.5).astype(np.int64)
+    labels[:2] = 1
+    names = [f"Cat/{i}.jpg" for i in range(NUM_IMAGES)]
+    return Predictions(split, ["cat", "dog"], names, labels, np.stack([1 - second, second], axis=1))
+
+
+def write(path: Path, model: keras.Model, split: str = "test") -> tuple[RunDir, dict]:
+    path.mkdir(exist_ok=True)
+    run_dir = RunDir(path)
+    rows = np.arange(NUM_IMAGES) + 100
+    examples.write(run_dir, predictions(split), Rows(), rows, model=model, num_mistakes=5)
+    return run_dir, json.loads(run_dir.examples.read_text(encoding="utf-8"))
+
+
+def test_the_most_doubtful_come_with_their_pictures_in_order(tmp_path):
+    run_dir, content = write(tmp_path, networks.functional(2))
+    probabilities = [entry["probability"] for entry in content["doubtful"]]
+    assert probabilities == sorted(probabilities)
+    assert {entry["name"] for entry in content["doubtful"]} == {f"Cat/{i}.jpg" for i in range(14, 26)}
+    first = content["doubtful"][0]
+    with Image.open(run_dir.path / first["file"]) as picture:
+        number = int(first["name"].removeprefix("Cat/").removesuffix(".jpg"))
+        assert abs(np.asarray(picture, np.int64) - (number + 100)).max() <= 2
+
+
+def test_mistakes_and_doubtful_ones_get_grad_cam(tmp_path):
+    run_dir, content = write(tmp_path, networks.functional(2))
+    assert set(content["grad_cam"]) == {f"Cat/{i}.jpg" for i in (0, 1, *range(14, 26))}
+    with Image.open(run_dir.path / content["grad_cam"]["Cat/0.jpg"]) as picture:
+        assert picture.size == networks.SHAPE[1::-1]
+
+
+def test_exchanged_labels_are_suspected_where_the_network_was_not_trained(tmp_path):
+    _, content = write(tmp_path / "a", networks.functional(2))
+    found = content["label_errors"]
+    assert (found["num_images"], found["num_suspects"]) == (NUM_IMAGES, 2)
+    assert found["suspects"][0] == {
+        "name": "Cat/0.jpg",
+        "label": "dog",
+        "label_probability": pytest.approx(0.01),
+        "suggested": "cat",
+        "suggested_probability": pytest.approx(0.99),
+    }
+    assert "label_errors" not in write(tmp_path / "b", networks.functional(2), split="train")[1]
+
+
+def test_a_network_without_convolution_says_why_it_has_no_grad_cam(tmp_path):
+    _, content = write(tmp_path, networks.without_convolution(2))
+    assert content["grad_cam"] == {}
+    assert "expected a network with a convolution" in content["grad_cam_error"]
+
+
+def test_what_was_there_is_replaced(tmp_path):
+    write(tmp_path, networks.functional(2))
+    (tmp_path / "examples" / "old.jpg").write_bytes(b"")
+    write(tmp_path, networks.functional(2))
+    assert not (tmp_path / "examples" / "old.jpg").exists()
+
+
+def test_the_most_certain_are_right_ones():
+    found = predictions()
+    assert examples.most_certain(found, 2).tolist() == [39, 38]

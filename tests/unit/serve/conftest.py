@@ -1,0 +1,24 @@
+"""One small trained run for all tests of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cnnforge.results.trained_run import TrainedRun
+from cnnforge.serve.limits import Limits
+from cnnforge.serve.service import Service
+from tests.serving import Running, load_run, make_run, running
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    return load_run(make_run(tmp_path_factory.mktemp("serve")))
+
+
+@pytest.fixture(scope="package")
+def server(trained: TrainedRun) -> Iterator[Running]:
+    """A server with the default limits, shared by the tests that leave it as it is."""
+    with running(Service(trained, Limits())) as found:
+        yield found
