@@ -44,7 +44,7 @@ def share_of_time(folder: Path, archive: Path, epochs: int) -> None:
     Checkpointing._save = timed(Checkpointing._save, seconds)  # type: ignore[method-assign]
     BestWeights.on_epoch_end = timed(BestWeights.on_epoch_end, best)  # type: ignore[method-assign]
     sys.argv = ["cnnforge", "run", "catsdogs", "--data", str(archive), "--runs-dir", str(folder), "--name", "whole"]
-    sys.argv += ["--set", f"training.epochs={epochs}", "--set", "training.checkpoint_minutes=0.25"]
+    sys.argv += ["--set", f"training.epochs={epochs}"]
     try:
         main()
     except SystemExit as done:
