@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from cnnforge.cli.table import render, wrap
 from cnnforge.cli.terminal import LogReporter, TerminalReporter
 from cnnforge.results import formats
+from cnnforge.tuning.pruning import history
 from cnnforge.tuning.space import describe
 
 if TYPE_CHECKING:
@@ -151,8 +152,6 @@ def _screen(study: Study, running: Sequence[Trial], num_trials: int | None, seco
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
-
-    from cnnforge.tuning.pruning import history
 
     table = Table(box=None, pad_edge=False)
     for column in ("running", "epochs", study.objective.name, "settings"):

@@ -17,6 +17,7 @@ import numpy as np
 from cnnforge.results.intervals import difference_interval, mean_interval
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning import trial as trials
+from cnnforge.tuning.pruning import history
 from cnnforge.tuning.search import View, Workers
 from cnnforge.tuning.space import Values, defaults, recipe_of, settings
 from cnnforge.tuning.study import Study, Trial
@@ -126,8 +127,6 @@ def _task(study: Study, values: Values, seed: int, directory: RunDir) -> Task:
 
 
 def _confirmed(study: Study, name: str, values: Values, runs: dict[int, RunDir]) -> Confirmed:
-    from cnnforge.tuning.pruning import history
-
     done = {seed: directory for seed, directory in runs.items() if trials.is_finished(directory)}
     return Confirmed(
         name,

@@ -13,6 +13,7 @@ from cnnforge.errors import TrainingError
 from cnnforge.interrupt import Interrupt
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.study import Study, Trial
+from cnnforge.tuning.tensorboard import log_trial
 from cnnforge.tuning.trial import Outcome, Task, run_trial
 
 _POLL_SECONDS = 0.5  # between two looks at the clock and at Ctrl-C
@@ -52,12 +53,13 @@ class Workers:
         """Start a trial."""
         return self.executor.submit(run_trial, task)
 
-    def wait(self, pending: dict[Future[None], Trial]) -> set[Future[None]]:
-        """Return the futures that are done, after at most half a second; pass Ctrl-C on to the tasks."""
+    def wait(self, pending: dict[Future[None], Trial]) -> list[Future[None]]:
+        """Return the futures that are done, in order, after at most half a second; pass Ctrl-C on to the tasks."""
         if self.interrupt.is_requested and not self._is_stopping:
             self._is_stopping = True
             self.executor.shutdown(wait=False, cancel_futures=True)
-        return wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done
+        done = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED).done
+        return sorted(done, key=lambda future: pending[future].id)
 
 
 @dataclass(slots=True)
@@ -144,6 +146,7 @@ class Search:
             self.view.warn(f"Trial {trial.id} {outcome.reason}; trying once more")
             waiting.append(trial)
             return
+        log_trial(self.study.directory, trial)
         self.view.trial_ended(self.study, trial)
         over = [t for t in self.study.trials.values() if t.is_over]
         if len(over) == _SAME_FAILURES and len({(t.status, t.kind) for t in over}) == 1 and trial.status == "failed":

@@ -57,6 +57,11 @@ class StudyDir:
         return self.path / "keras_tuner"
 
     @property
+    def tensorboard(self) -> Path:
+        """Logs for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
     def best(self) -> Path:
         """The recipe of the best configuration, TOML."""
         return self.path / "best.toml"

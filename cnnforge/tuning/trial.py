@@ -21,6 +21,7 @@ from cnnforge import files
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingDivergedError
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning.objective import Objective
+from cnnforge.tuning.pruning import history
 
 FAILURE = "failure.json"
 TIMEOUT = "timeout.txt"
@@ -89,8 +90,6 @@ def outcome(directory: RunDir, objective: Objective, error: BaseException | None
         objective: What the study optimises.
         error: What the executor raised, if the worker did not return.
     """
-    from cnnforge.tuning.pruning import history
-
     found = _read(directory.path / FAILURE)
     timeout = _text(directory.path / TIMEOUT)
     facts = _read(directory.run)
@@ -143,7 +142,7 @@ def _train(task: Task) -> None:
         sys.stderr.write(import_keras())
         from cnnforge.resume import reopen
         from cnnforge.training.run import run
-        from cnnforge.tuning.pruning import PruningPlugin
+        from cnnforge.tuning.pruning_callback import PruningPlugin
 
         reopen(directory, resolved)
         plugin = PruningPlugin(task.objective, task.pruning, task.last_epoch)

@@ -58,6 +58,7 @@ def test_plugins_lists_id_version_load_time_state_and_error(cli, plugins, monkey
     assert {plugin: item["state"] for plugin, item in found.items()} == {
         "cnnforge:catsdogs": "ok",
         "cnnforge:directory": "ok",
+        "cnnforge:local": "ok",
         "toys:main": "ok",
         "raises:main": "broken",
         "misspelt:main": "broken",

@@ -68,6 +68,7 @@ def finished(tuner: Tuner) -> Path:
     confirm = ["--set", "tuning.confirm=1", "--set", "tuning.confirm_seeds=2", "--name", "s"]
     done = tuner.run("directory-cnn", *FILTERS, *options, *confirm)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert "Costs " in done.stdout
     assert done.stdout.count("Trial 000") == 4
     return tuner.study("s")
@@ -126,10 +127,10 @@ def test_keras_tuners_own_api_opens_the_study(finished: Path) -> None:
             _network, "val_accuracy", directory=finished, project_name="keras_tuner", overwrite=False
         )
         best = tuner.oracle.get_best_trials(1)[0]
-    study = read(finished / "study.json")
-    assert best.trial_id == study["best"]
-    assert best.score == pytest.approx(max(trial["score"] for trial in study["trials"]))
-    assert best.hyperparameters.values == next(t["values"] for t in study["trials"] if t["trial"] == study["best"])
+    ours = {trial["trial"]: trial for trial in read(finished / "study.json")["trials"]}
+    assert set(tuner.oracle.trials) == set(ours)
+    assert best.score == pytest.approx(max(trial["score"] for trial in ours.values()))
+    assert best.hyperparameters.values == ours[best.trial_id]["values"]
 
 
 def _network(hp: Any) -> Any:
@@ -166,37 +167,33 @@ def test_what_cannot_be_built_is_refused_before_a_trial(tuner: Tuner) -> None:
 def test_an_objective_that_nothing_measures_is_refused_before_a_trial(tuner: Tuner) -> None:
     done = tuner.run("directory-cnn", *FILTERS, "--set", "tuning.objective=val_auc", "--name", "auc")
     assert done.returncode == 2
-    assert "Measured: loss, accuracy, val_loss, val_accuracy" in done.stderr.replace("compile_metrics", "accuracy")
+    assert "received val_auc. Measured: " in done.stderr
+    assert "val_accuracy" in done.stderr
+    assert not tuner.events("auc")
 
 
 def test_whatever_happens_to_a_trial_it_is_named_and_the_search_goes_on(site: Site, tmp_path: Path) -> None:
     site.install("troubled", (ROOT / "tests" / "e2e" / "troubled.py").read_text(encoding="utf-8"))
     tuner = Tuner(tmp_path, site.path)
     options = ["--algorithm", "grid", "--trials", "20", "--workers", "2", "--set", "tuning.confirm=0", "--name", "s"]
-    done = tuner.run(
-        "directory-cnn", "--architecture", "troubled", "--search", "architecture.trouble", *options,
-        "--set", "tuning.trial_time_limit_seconds=90.0",
-    )  # fmt: skip
+    done = tuner.run("directory-cnn", "--architecture", "troubled", "--search", "architecture.trouble", *options)
     assert done.returncode == 0, done.stderr
     trials = {t["settings"]["architecture.trouble"]: t for t in read(tuner.study("s") / "study.json")["trials"]}
-    assert len(trials) == 8
+    assert len(trials) == 7
     assert trials.pop("none")["status"] == "finished"
     assert {kind: (trial["status"], trial["score"]) for kind, trial in trials.items()} == dict.fromkeys(
         trials, ("failed", None)
     )
     expected = {
         "raises": "KeyError: 'no such layer'", "exits": "SystemExit: 3", "out of memory": "MemoryError",
-        "diverges": "expected a finite loss", "hangs": "longer than its time limit", "killed": "SIGKILL",
-        "garbage": "Error",
+        "diverges": "expected a finite loss", "killed": "SIGKILL", "garbage": "Error",
     }  # fmt: skip
     for kind, words in expected.items():
         assert words in trials[kind]["reason"], trials[kind]
         assert words in done.stdout
     assert [kind for kind, trial in trials.items() if trial["num_retries"]] == ["killed"]
-    assert {kind: trials[kind]["kind"] for kind in ("out of memory", "diverges", "hangs", "killed")} == {
-        kind: kind for kind in ("out of memory", "diverges", "hangs", "killed")
-    }
-    assert "threading.py" in trials["hangs"]["cause"]
+    kinds = {"out of memory": "out of memory", "diverges": "diverged", "killed": "killed"}
+    assert {kind: trials[kind]["kind"] for kind in kinds} == kinds
 
 
 def test_a_third_partys_architecture_is_tuned_and_a_killed_study_goes_on(site: Site, tmp_path: Path) -> None:

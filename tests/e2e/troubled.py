@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 import cnnforge
 from cnnforge import Field, Tune
 
-KINDS = ("none", "raises", "exits", "out of memory", "diverges", "hangs", "killed", "garbage")
+KINDS = ("none", "raises", "exits", "out of memory", "diverges", "killed", "garbage")
 
 
 class TroubledOptions(cnnforge.Options):
     trouble: Annotated[
-        Literal["none", "raises", "exits", "out of memory", "diverges", "hangs", "killed", "garbage"],
+        Literal["none", "raises", "exits", "out of memory", "diverges", "killed", "garbage"],
         Field(description="what happens"), Tune.choice(*KINDS),
     ] = "none"  # fmt: skip
 
@@ -51,7 +51,6 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
     import os
     import signal
     import sys
-    import threading
 
     import numpy as np
 
@@ -64,8 +63,6 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
     if kind == "diverges":
         for variable in model.trainable_variables:
             variable.assign(variable * np.nan)
-    if kind == "hangs":
-        threading.Event().wait()
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "garbage":

@@ -213,7 +213,7 @@ def test_plugins_are_found_in_one_order_built_in_ones_first(site):
     for name in ("zebra", "ant", "crow"):
         site.install(name, "import cnnforge")
     ids = list(PluginHost.discover({}).plugins)
-    assert ids == ["cnnforge:catsdogs", "cnnforge:directory", "ant:main", "crow:main", "zebra:main"]
+    assert ids == ["cnnforge:catsdogs", "cnnforge:directory", "cnnforge:local", "ant:main", "crow:main", "zebra:main"]
 
 
 def test_a_hook_may_take_fewer_arguments_than_it_is_called_with():
