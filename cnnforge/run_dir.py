@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -274,9 +274,9 @@ def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     }
 
 
-def recorded_packages() -> dict[str, str]:
-    """Return the versions of the packages that results depend on."""
-    return {name: found for name in _RECORDED_PACKAGES if (found := _version(name))}
+def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, str]:
+    """Return the versions of those packages that are installed; default: what results depend on."""
+    return {name: found for name in names if (found := _version(name))}
 
 
 def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from cnnforge.export.golden import SplitImages
 from cnnforge.outcome import now
 from cnnforge.reporter import Reporter
 from cnnforge.results.trained_run import TrainedRun
+from cnnforge.run_dir import recorded_packages
 
 DESCRIPTION = "export.json"
 _NUM_GOLDEN = 200
@@ -121,7 +120,7 @@ def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None
             "interpolation": decoding.interpolation,
             "background": list(decoding.background),
         },
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": recorded_packages(_PACKAGES),
         "python": platform.python_version(),
     }
 
@@ -173,14 +172,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION)
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        name: files.sha256(path)
         for name, path in names.items()
         if not name.startswith((golden.PIXELS, golden.PHOTOGRAPHS))
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
