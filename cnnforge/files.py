@@ -99,6 +99,21 @@ def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Raises:
+        StorageError: There is none, or it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise StorageError(f"expected a JSON object in {path}, received {type(content).__name__}")
+    return content
+
+
 def _sync(path: Path) -> None:
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open a folder, and makes renames durable itself

@@ -145,10 +145,50 @@ class EvaluationSection(_Section):
     num_mistakes: Annotated[int, Field(ge=0, le=200, description="worst mistakes shown in the report")] = 24
 
 
+class RangeSection(_Section):
+    """Where to search one setting; what is left out stays as the setting's own search space has it."""
+
+    low: Annotated[int | float | None, Field(description="smallest value")] = None
+    high: Annotated[int | float | None, Field(description="largest value")] = None
+    step: Annotated[int | float | None, Field(gt=0, description="distance of two values")] = None
+    log: Annotated[bool | None, Field(description="sample orders of magnitude evenly")] = None
+    values: Annotated[tuple[Any, ...] | None, Field(min_length=1, description="these values instead of a range")] = None
+
+
 class TuningSection(_Section):
-    """What ``cnnforge tune`` searches."""
+    """What ``cnnforge tune`` searches, how, and how it makes sure of what it found."""
 
     search: Annotated[tuple[str, ...], Field(description="settings to search, such as 'architecture.filters'")] = ()
+    space: Annotated[
+        dict[str, dict[str, RangeSection]], Field(description="other ranges: [tuning.space.training.learning_rate]")
+    ] = {}
+    algorithm: Annotated[
+        Literal["random", "bayesian", "hyperband", "grid"], Field(description="Keras Tuner's oracle")
+    ] = "bayesian"
+    trials: Annotated[int, Field(ge=1, description="configurations to try; hyperband counts its own")] = 20
+    objective: Annotated[str, Field(description="metric of an epoch to optimise; a trial counts its best")] = (
+        "val_accuracy"
+    )
+    direction: Annotated[
+        Literal["auto", "max", "min"], Field(description="what is better; 'auto' knows Keras's metrics and losses")
+    ] = "auto"
+    pruning: Annotated[
+        Literal["none", "median", "halving"],
+        Field(description="stop a trial that is worse than the median of the others, or than the best third"),
+    ] = "none"
+    trial_time_limit_seconds: Annotated[float | None, Field(gt=0, description="a longer trial has failed")] = None
+    confirm: Annotated[int, Field(ge=0, description="best configurations to train again on fresh seeds")] = 2
+    confirm_seeds: Annotated[int, Field(ge=1, description="fresh seeds of each")] = 3
+    keep: Annotated[int, Field(ge=1, description="best trials whose weights stay on the disk")] = 3
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="of the oracle's choices")] = 0
+
+
+class ExecutorSection(_Section):
+    """Where trials run; the executor's own options stand beside the name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[str, Field(description="name of the executor")] = "local"
 
 
 class Recipe(_Section):
@@ -161,6 +201,7 @@ class Recipe(_Section):
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
     tuning: TuningSection = TuningSection()
+    executor: ExecutorSection = ExecutorSection()
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every setting written out."""
@@ -216,6 +257,19 @@ def from_values(values: Mapping[str, Any], default_name: str, reference: str) ->
         return validate(Recipe, {"name": default_name, **values}, "")
     except RecipeError as error:
         raise RecipeError(f"recipe {reference}: {error}") from None
+
+
+def changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with settings changed, each given as ``"section.key"``.
+
+    Raises:
+        RecipeError: A value is wrong.
+    """
+    values = recipe.model_dump(mode="json", exclude_none=True)
+    for key, value in settings.items():
+        section, _, name = key.partition(".")
+        values[section][name] = value
+    return from_values(values, recipe.name, recipe.name)
 
 
 def apply_override(values: dict[str, Any], override: str) -> None:

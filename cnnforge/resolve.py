@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from cnnforge import keras_index
-from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.errors import RecipeError
 from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
 from cnnforge.registry import Entry, Registry
-from cnnforge.specs import ArchitectureSpec, DataSourceSpec, Options, search_space
+from cnnforge.search_spaces import wanted_spaces
+from cnnforge.specs import ArchitectureSpec, DataSourceSpec, Options
+from cnnforge.tune import SearchSpace
 from cnnforge.validation import validate
 
 
@@ -51,31 +51,35 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     complete = _complete(recipe, architecture.spec, architecture_options, data_options)
     _check_components(complete.training)
     resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options)
-    search_spaces(resolved)
+    _check_ranges(resolved)
     return resolved
 
 
-def search_spaces(resolved: ResolvedRecipe) -> dict[str, Any]:
+def search_spaces(resolved: ResolvedRecipe) -> dict[str, SearchSpace]:
     """Return the search space of every setting that ``[tuning] search`` names, by its dotted key.
 
     Raises:
-        RecipeError: A key names nothing that has a search space.
+        RecipeError: A key names nothing that has a search space, or a range of ``[tuning.space]`` is none.
     """
-    available = available_spaces(resolved.architecture.spec.options)
-    for key in resolved.recipe.tuning.search:
-        if key not in available:
-            raise RecipeError(
-                f"tuning.search: {key!r} has no search space.{did_you_mean(key, available)}"
-                f" Available: {', '.join(available)}"
-            )
-    return {key: available[key] for key in resolved.recipe.tuning.search}
+    return wanted_spaces(resolved.recipe.tuning, resolved.architecture.spec.options)
 
 
-def available_spaces(options: type[Options]) -> dict[str, Any]:
-    """Return every search space of an architecture's options and of the training settings, by dotted key."""
-    owners: dict[str, type[BaseModel]] = {"architecture": options, "training": TrainingSection}
-    spaces = {f"{s}.{n}": search_space(owner, n) for s, owner in owners.items() for n in owner.model_fields}
-    return {key: space for key, space in spaces.items() if space is not None}
+def _check_ranges(resolved: ResolvedRecipe) -> None:
+    """Check that the settings' own bounds admit the ends of the ranges that the recipe states."""
+    tuning = resolved.recipe.tuning
+    stated = {f"{section}.{name}" for section, ranges in tuning.space.items() for name in ranges}
+    for key, space in search_spaces(resolved).items():
+        for end in space.corners() if key in stated else ():
+            section, _, name = key.partition(".")
+            try:
+                values = resolved.recipe.model_dump(mode="json", exclude_none=True)[section] | {name: end}
+                if section == "architecture":
+                    del values["name"]
+                    validate(resolved.architecture.spec.options, values, section)
+                else:
+                    _check_components(validate(TrainingSection, values, section))
+            except RecipeError as error:
+                raise RecipeError(f"tuning.space.{key}: {error}") from None
 
 
 def _complete(recipe: Recipe, spec: ArchitectureSpec, options: Options, data_options: Options) -> Recipe:

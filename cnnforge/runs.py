@@ -13,7 +13,6 @@ import filelock
 
 from cnnforge.run_dir import RunDir
 
-_LOCK = "run.lock"  # held by the process that writes into a run directory
 _QUIET_SECONDS = 24 * 3600.0  # without a lock to ask, a run counts as running until this long after its last write
 
 
@@ -82,8 +81,8 @@ def summarize(directory: RunDir) -> RunSummary:
 
 def is_running(directory: RunDir) -> bool:
     """Return whether a process may be writing into a run directory this moment."""
-    lock = filelock.FileLock(directory.path / _LOCK, timeout=0)
-    if not Path(lock.lock_file).exists():
+    lock = filelock.FileLock(directory.lock, timeout=0)
+    if not directory.lock.exists():
         newest = max(path.lstat().st_mtime for path in (directory.path, *directory.path.rglob("*")))
         return time.time() - newest < _QUIET_SECONDS
     try:

@@ -28,6 +28,10 @@ class SearchSpace(ABC):
         """Return the extreme values, which the field's bounds must admit."""
 
     @abstractmethod
+    def num_values(self) -> int | None:
+        """Return how many values there are; None for a continuum. Of a list, those of one element."""
+
+    @abstractmethod
     def describe(self) -> str:
         """Return the space in a few characters, for tables."""
 
@@ -49,6 +53,9 @@ class IntRange(SearchSpace):
 
     def corners(self) -> tuple[int, ...]:
         return (self.low, self.high)
+
+    def num_values(self) -> int:
+        return (self.high - self.low) // (1 if self.log else self.step) + 1
 
     def describe(self) -> str:
         scale = ", log" if self.log else f", step {self.step}" if self.step != 1 else ""
@@ -73,6 +80,11 @@ class FloatRange(SearchSpace):
     def corners(self) -> tuple[float, ...]:
         return (self.low, self.high)
 
+    def num_values(self) -> int | None:
+        if self.low == self.high:
+            return 1
+        return int((self.high - self.low) / self.step + 1e-9) + 1 if self.step and not self.log else None
+
     def describe(self) -> str:
         scale = ", log" if self.log else f", step {self.step:g}" if self.step else ""
         return f"{self.low:g} to {self.high:g}{scale}"
@@ -92,6 +104,9 @@ class Choice(SearchSpace):
     def corners(self) -> tuple[Any, ...]:
         return self.values
 
+    def num_values(self) -> int:
+        return len(self.values)
+
     def describe(self) -> str:
         return " | ".join(str(v).lower() if isinstance(v, bool) else str(v) for v in self.values)
 
@@ -109,6 +124,9 @@ class EachInt(SearchSpace):
 
     def corners(self) -> tuple[tuple[int, ...], ...]:
         return ((self.item.low,), (self.item.high,))
+
+    def num_values(self) -> int:
+        return self.item.num_values()
 
     def describe(self) -> str:
         return f"each {self.item.describe()}"

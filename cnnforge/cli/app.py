@@ -10,6 +10,7 @@ import cnnforge
 from cnnforge.cli.benchmark import benchmark
 from cnnforge.cli.compare import compare
 from cnnforge.cli.data import app as data_app
+from cnnforge.cli.doctor import doctor
 from cnnforge.cli.evaluate import evaluate
 from cnnforge.cli.explain import explain
 from cnnforge.cli.export import export
@@ -18,22 +19,27 @@ from cnnforge.cli.new import app as new_app
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.predict import predict
 from cnnforge.cli.report import report
+from cnnforge.cli.reproduce import reproduce
 from cnnforge.cli.run import run
 from cnnforge.cli.runs import app as runs_app
 from cnnforge.cli.serve import serve
 from cnnforge.cli.show import show
+from cnnforge.cli.tune import tune
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("run")(run)
+app.command("tune")(tune)
 app.command("evaluate")(evaluate)
 app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("report")(report)
 app.command("compare")(compare)
+app.command("reproduce")(reproduce)
 app.command("serve")(serve)
 app.command("benchmark")(benchmark)
 app.command("export")(export)
+app.command("doctor")(doctor)
 app.command("list")(list_names)
 app.command("show")(show)
 app.add_typer(plugins_app, name="plugins")

@@ -10,6 +10,7 @@ import typer
 
 from cnnforge import run_dir
 from cnnforge.cli.common import echo_json, registry
+from cnnforge.cli.completion import complete_runs
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import RecipeError
 
@@ -20,7 +21,12 @@ _MAX_SETTING = 40  # characters of a value in a terminal
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Folders of runs, or their names below runs/.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Folders of runs, or their names below runs/.", autocompletion=complete_runs
+        ),
+    ],
     page: Annotated[
         Path | None, typer.Option("--page", help="HTML file to write; default: a new one beside the first run.")
     ] = None,

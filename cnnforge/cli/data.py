@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.completion import complete_data_sources
 from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
 from cnnforge.deferred import import_deferred
@@ -28,7 +29,12 @@ def data() -> None:
 @app.command("download")
 def download(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A data source, as `cnnforge list data-sources` prints it.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A data source, as `cnnforge list data-sources` prints it.",
+            autocompletion=complete_data_sources,
+        ),
     ],
 ) -> None:
     """Download the photographs of a data source.

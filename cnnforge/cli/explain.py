@@ -76,5 +76,5 @@ def _agreement(agreement: dict[str, float] | None) -> str:
         return "This network has no convolution that Grad-CAM could follow; occlusion is shown alone."
     return (
         f"Agreement: Spearman's rank correlation of Grad-CAM with occlusion, {agreement['mean']:.2f} on average over"
-        f" {agreement['num_photographs']} photographs, {agreement['lowest']:.2f} to {agreement['highest']:.2f}."
+        f" {agreement['num_photographs']} images, {agreement['lowest']:.2f} to {agreement['highest']:.2f}."
     )

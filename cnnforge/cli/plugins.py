@@ -9,6 +9,7 @@ import typer
 
 from cnnforge.backend import captured_stderr
 from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, PluginError
@@ -37,7 +38,9 @@ def plugins(
 
 @app.command("show")
 def show_plugin(
-    plugin: Annotated[str, typer.Argument(metavar="ID", help="As `cnnforge plugins` prints it.")],
+    plugin: Annotated[
+        str, typer.Argument(metavar="ID", help="As `cnnforge plugins` prints it.", autocompletion=complete_plugins)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
 ) -> None:
     """Show what a plugin brings, and the traceback of a broken one."""

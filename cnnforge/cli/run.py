@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.completion import complete_recipes, complete_runs
 from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
 from cnnforge.errors import RecipeError
 
@@ -18,14 +19,19 @@ if TYPE_CHECKING:
 
 
 def run(
-    recipe: Annotated[str | None, typer.Argument(help="A recipe's name or file; none with --resume.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe's name or file; none with --resume.", autocompletion=complete_recipes)
+    ] = None,
     data: DataOption = None,
     architecture: ArchitectureOption = None,
     settings: SettingsOption = None,
     runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Parent of the run directory.")] = Path("runs"),
     name: Annotated[str | None, typer.Option("--name", help="Name of the run directory.")] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was interrupted.")
+        str | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on with a run that was interrupted.", autocompletion=complete_runs
+        ),
     ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Resume though recipe, plugins or images differ.")

@@ -8,6 +8,7 @@ import typer
 
 from cnnforge.cli import schema
 from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
 from cnnforge.registry import Entry
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.", autocompletion=complete_all_names)
+    ],
     kind: Annotated[
         Literal["architecture", "data-source", "recipe", "executor"] | None,
         typer.Option(help="Which of several kinds that share the name; all if left out."),
@@ -56,8 +59,9 @@ def _find(name: str, kind: str | None) -> list[Entry[Any]]:
 
 def _as_json(entry: Entry[Any]) -> dict[str, Any]:
     if isinstance(entry.spec, RecipeSpec):
-        recipe, spaces = _resolve(entry)
-        return {**describe_entry(entry), "recipe": recipe.model_dump(mode="json"), "search": spaces}
+        recipe, spaces, size = _resolve(entry)
+        document = {"recipe": recipe.model_dump(mode="json"), "search": spaces, "search_size": size}
+        return {**describe_entry(entry), **document}
     return {**describe_entry(entry), **schema.options_schema(entry.spec.options)}
 
 
@@ -79,14 +83,19 @@ def _options_text(entry: Entry[Any]) -> str:
 
 
 def _recipe_text(entry: Entry[Any]) -> str:
-    recipe, spaces = _resolve(entry)
+    recipe, spaces, size = _resolve(entry)
     toml = recipe.to_toml().rstrip()
-    return f"{toml}\n\n{render(('`cnnforge tune` searches', 'search space'), list(spaces.items()))}" if spaces else toml
+    if not spaces:
+        return toml
+    table = render(("`cnnforge tune` searches", "search space"), list(spaces.items()))
+    return f"{toml}\n\n{table}\n{size}"
 
 
-def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str]]:
-    """Return the complete recipe and the search spaces it names, in words."""
+def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
+    """Return the complete recipe, the search spaces it names and their size, in words."""
     from cnnforge.resolve import search_spaces
+    from cnnforge.tuning.space import describe_size, hyperparameters
 
     resolved = resolve_recipe(entry.spec.name)
-    return resolved.recipe, {key: space.describe() for key, space in search_spaces(resolved).items()}
+    spaces = {key: space.describe() for key, space in search_spaces(resolved).items()}
+    return resolved.recipe, spaces, describe_size(hyperparameters(resolved))

@@ -25,6 +25,7 @@ _NOT_CHARTED = frozenset({"epoch", "seconds", "training_seconds", "waiting_secon
 _PARTS = {
     "scan": "reading and checking the images",
     "preparation": "building the network and choosing its arithmetic",
+    "features": "running the frozen backbone once",
     "training": "training",
     "evaluation": "evaluation",
     "explanation": "Grad-CAM pictures for this report",

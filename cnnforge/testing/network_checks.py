@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +11,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, RecipeError
-from cnnforge.specs import Options, search_space
+from cnnforge.specs import ArchitectureSpec, Options, search_space
+from cnnforge.testing.elsewhere import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import Network, noise, outputs_of
-from cnnforge.training.weights import save_weights
+from cnnforge.training.weights import load_weights, save_weights
 from cnnforge.tune import EachInt
 
 MAX_CORNERS = 16
@@ -171,27 +169,27 @@ def check_backend(network: Network, backend: str, folder: Path) -> None:
     model = network.build()
     save_weights(model, folder / "weights.npz")
     np.save(folder / "images.npy", noise(model), allow_pickle=False)
-    task = {
-        "spec": {"name": network.spec.name, "summary": network.spec.summary, "build": network.spec.build},
-        "options": [network.spec.options.__module__, network.spec.options.__qualname__],
-        "values": network.options.model_dump(mode="json", exclude_none=True),
-        "input_shape": network.input_shape,
-        "folder": str(folder),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "cnnforge.testing.other_backend", json.dumps(task)],
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
+    spec = {"name": network.spec.name, "summary": network.spec.summary, "build": network.spec.build}
+    options = f"{network.spec.options.__module__}:{network.spec.options.__qualname__}"
+    values = network.options.model_dump_json(exclude_none=True)
+    arguments = (spec, options, values, network.input_shape, str(folder))
+    done = call_elsewhere(f"{__name__}:write_outputs", *arguments, KERAS_BACKEND=backend)
     remedy = "use the keras API alone, no tensorflow, or do not claim that backend"
     if done.returncode:
         fail(f"the network fails on {backend}:\n{done.stderr[-2000:]}", remedy)
     difference = np.abs(outputs_of(model, noise(model)) - np.load(folder / "outputs.npy")).max()
     if not difference < _TOLERANCE:
         fail(f"the network gives other results on {backend}, by up to {difference:.2g}", remedy)
+
+
+def write_outputs(spec: dict[str, Any], options: str, values: str, input_shape: list[int], folder: str) -> None:
+    """Build a network, give it the weights in a folder and write what it gives for the images there."""
+    height, width, channels = input_shape
+    owner: Any = import_deferred(options, "options")
+    network = Network(ArchitectureSpec(**spec), owner.model_validate_json(values), (height, width, channels))
+    model = network.try_to_build()
+    load_weights(model, Path(folder) / "weights.npz")
+    np.save(Path(folder) / "outputs.npy", outputs_of(model, np.load(Path(folder) / "images.npy")), allow_pickle=False)
 
 
 def _check_finite(outputs: np.ndarray, where: str = "") -> None:

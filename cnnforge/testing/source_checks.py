@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +16,7 @@ from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.specs import DataSourceSpec, Options
+from cnnforge.testing.elsewhere import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.validation import validate
 
@@ -78,21 +77,20 @@ def check_stable(spec: DataSourceSpec, options: Options) -> None:
     here = description(opened(spec, options))
     if here != description(opened(spec, options)):
         fail("opened twice, the source says two things", _STABLE)
-    owner, values = type(options), options.model_dump(mode="json", exclude_none=True)
-    command = [sys.executable, "-m", "cnnforge.testing.other_process", spec.open, owner.__module__, owner.__qualname__]
+    owner, values = type(options), options.model_dump_json(exclude_none=True)
+    arguments = (spec.open, f"{owner.__module__}:{owner.__qualname__}", values)
     for seed in ("1", "2"):  # of the order of sets
-        done = subprocess.run(
-            [*command, json.dumps(values)],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
+        done = call_elsewhere(f"{__name__}:print_description", *arguments, PYTHONHASHSEED=seed)
         if done.returncode:
             fail(f"the source cannot be opened in another process:\n{done.stderr[-2000:]}", "mend what it rests on")
-        if done.stdout.strip() != here:
+        if done.stdout != here:
             fail("opened in another process, the source says something else", _STABLE)
+
+
+def print_description(open_name: str, options: str, values: str) -> None:
+    """Open a source and print what must not change."""
+    owner: Any = import_deferred(options, "options")
+    sys.stdout.write(description(import_deferred(open_name, "open")(owner.model_validate_json(values))))
 
 
 def description(images: LabelledImages) -> str:

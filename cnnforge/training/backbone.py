@@ -14,6 +14,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import keras
@@ -26,7 +27,7 @@ from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.training.model import compile_model
+from cnnforge.training import components
 
 _BATCH_SIZE = 64
 _MAX_KEPT = 8  # sets of features; the least recently used go first
@@ -55,6 +56,14 @@ class OnFeatures(keras.Model):  # type: ignore[misc]
         """Return the probabilities that the head makes of features."""
         return self.head(features, training=training)
 
+    def save(self, *arguments: Any, **keywords: Any) -> None:
+        """Save the whole network, as callbacks of Keras may ask."""
+        self.whole.save(*arguments, **keywords)
+
+    def save_weights(self, *arguments: Any, **keywords: Any) -> None:
+        """Save the weights of the whole network."""
+        self.whole.save_weights(*arguments, **keywords)
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureRows:
@@ -70,6 +79,11 @@ class FeatureRows:
     def shape(self) -> tuple[int, ...]:
         """The shape of one image's features."""
         return self.features.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the features, float32."""
+        return self.features.dtype
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the features of those rows."""
@@ -107,7 +121,8 @@ def run_once(
     rows = np.unique(np.concatenate([feed.rows for feed in used.values()]))
     features = FeatureRows(_features(backbone, resolved, data, rows, reporter), rows)
     trained = OnFeatures(model, head)
-    compile_model(trained, resolved.recipe.training, len(data.manifest.class_names), len(feeds["train"]))
+    # With the whole network's own optimizer, so that what callbacks of Keras save of it can be trained on.
+    trained.compile(model.optimizer, model.loss, metrics=components.build_metrics(resolved.recipe.training))
     return trained, {split: _on(feed, features) for split, feed in used.items()}
 
 

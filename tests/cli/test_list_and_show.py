@@ -123,7 +123,9 @@ def test_show_prints_a_recipe_complete_as_toml_and_what_it_searches(cli, tmp_pat
     copied = load(str(path), registry)
     assert copied.architecture.model_extra.keys() >= {"filters", "kernel_size", "dropout"}
     assert copied.training == load("catsdogs", registry).training
-    assert set(tomllib.loads(toml)) == {"name", "format", "data", "architecture", "training", "evaluation", "tuning"}
+    sections = {"data", "architecture", "training", "evaluation", "tuning", "executor"}
+    assert set(tomllib.loads(toml)) == {"name", "format", *sections}
+    assert text.endswith("4,096 configurations times a continuum\n")
     assert "training.learning_rate    0.0001 to 0.01, log" in text.split("\n\n")[-1]
 
 

@@ -22,6 +22,8 @@ COMMANDS = {
         "--set",
         "--runs-dir",
         "--name",
+        "--resume",
+        "--accept-changes",
         "--strict-data",
         "--json",
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -225,6 +226,18 @@ def test_the_files_are_those_that_the_description_lists(exported: Any) -> None:
     for name, digest in facts["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_the_reference_names_every_key_and_file(exported: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "export.md"
+    documented = set(re.findall(r"`([\w./]+)`", page.read_text(encoding="utf-8")))
+    folder, facts = exported("classic", Format.LITERT, Quantization.INT8)
+    keys = {*facts, *facts["input"], *facts["run"], *facts["checks"][0], *facts["quantization"]}
+    assert keys - documented == set()
+    paths = {path.relative_to(folder).as_posix() for path in folder.glob("*")} - {"golden"}
+    paths |= {f"golden/{path.name}{'/' * path.is_dir()}" for path in (folder / "golden").iterdir()}
+    assert paths - documented == set()
+    assert len(paths) == 6
 
 
 def wrong_weights(trained: TrainedRun) -> Callable[[TrainedRun, Any, Any, Path], None]:

@@ -16,7 +16,8 @@ from tests.unit.test_docs import PAGES, fences
 QUICKLY = {
     # What a reader's own environment does over the network, this one has already.
     "pip install": ["--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check"],
-    "cnnforge run": ["--set", "data.subset=0.06", "--set", "training.epochs=1"],
+    "cnnforge run catsdogs": ["--set", "data.subset=0.06", "--set", "training.epochs=1"],
+    "cnnforge run directory-cnn": ["--set", "data.image_size=[32, 32]", "--set", "training.epochs=1"],
     "pytest": ["-q", "-p", "no:cacheprovider"],
 }
 

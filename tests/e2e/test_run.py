@@ -83,7 +83,7 @@ def test_a_run_writes_everything_that_the_run_directory_promises(finished: RunDi
     names = {path.relative_to(finished.path).as_posix() for path in finished.path.rglob("*") if path.is_file()}
     assert names >= {
         "recipe.toml", "run.json", "manifest.jsonl", "metrics.jsonl", "model.keras",
-        "evaluation.json", "predictions.csv", "report.html",
+        "evaluation.json", "predictions.csv", "examples.json", "report.html", "model_card.md",
     }  # fmt: skip
     assert finished.best_weights.is_file()
     assert len(list(finished.checkpoints.iterdir())) == 3  # the best weights, the last state and its manifest
@@ -104,6 +104,14 @@ def test_the_figures_follow_from_the_predictions(finished: RunDir) -> None:
     assert sum(row["label"] == row["predicted"] for row in rows) / len(rows) == pytest.approx(measured["accuracy"])
     assert all(float(row["p_apple"]) + float(row["p_pear"]) == pytest.approx(1, abs=1e-5) for row in rows)
     assert measured["accuracy_interval"][0] <= measured["accuracy"] <= measured["accuracy_interval"][1]
+
+
+def test_the_report_shows_grad_cam_of_mistakes_and_doubtful_images(finished: RunDir) -> None:
+    kept = json.loads(finished.examples.read_text(encoding="utf-8"))
+    shown = [entry["name"] for entry in (*finished.read_evaluation()["mistakes"], *kept["doubtful"])]
+    assert set(kept["grad_cam"]) == set(shown)
+    assert finished.report.read_text(encoding="utf-8").count('alt="Grad-CAM') == len(shown)
+    assert finished.read_run()["seconds"]["explanation"] > 0
 
 
 def test_the_saved_model_loads_by_itself_and_takes_images_as_they_are(finished: RunDir, photographs: Path) -> None:

@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.files import replacing, write_json, write_text
+from cnnforge.files import new_folder, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_beside_it(tmp_path):
@@ -67,3 +67,31 @@ def test_json_is_utf8_for_people(tmp_path):
     assert "één" in text
     assert text.endswith("}\n")
     assert json.loads(text) == {"name": "één", "list": [1]}
+
+
+def test_a_folder_appears_whole_and_nothing_beside_it(tmp_path):
+    with new_folder(tmp_path / "new" / "folder") as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file.txt").write_text("text", encoding="utf-8")
+        assert not (tmp_path / "new" / "folder").exists()
+    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "folder"]
+    assert (tmp_path / "new" / "folder" / "inner" / "file.txt").read_text(encoding="utf-8") == "text"
+
+
+def test_a_folder_that_fails_half_way_is_not_there(tmp_path):
+    def fill_half():
+        with new_folder(tmp_path / "folder") as temporary:
+            (temporary / "file.txt").touch()
+            raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        fill_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_made_by_somebody_else_meanwhile_is_kept(tmp_path):
+    with pytest.raises(StorageError), new_folder(tmp_path / "folder") as temporary:
+        (temporary / "ours.txt").touch()
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "theirs.txt").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "theirs.txt"]

@@ -8,7 +8,8 @@ import pytest
 
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.recipe import load
-from cnnforge.resolve import available_spaces, resolve, search_spaces
+from cnnforge.resolve import resolve, search_spaces
+from cnnforge.search_spaces import available_spaces
 
 
 def test_a_resolved_recipe_has_every_default_written_out(recipe_file, registry):

@@ -52,7 +52,25 @@ SPEC = cnnforge.ArchitectureSpec(
 WITHOUT = dataclasses.replace(SPEC, name="without", backbone=None)
 
 
+class FailOnce(keras.callbacks.Callback):
+    """Ends a run within its second epoch, the first time it is asked to."""
+
+    is_due = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if FailOnce.is_due and (self.epoch, batch) == (1, 1):
+            FailOnce.is_due = False
+            raise RuntimeError("on purpose")
+
+
 class Plugin:
+    @cnnforge.hookimpl
+    def cnnforge_callbacks(self) -> list[keras.callbacks.Callback]:
+        return [FailOnce()]
+
     @cnnforge.hookimpl
     def cnnforge_architectures(self) -> list[cnnforge.ArchitectureSpec]:
         return [SPEC, WITHOUT]
@@ -122,6 +140,26 @@ def test_the_saved_model_is_the_whole_network(registry: Registry, tiny_images: P
     model = keras.saving.load_model(directory.model)
     assert model.input_shape == (None, 24, 24, 3)
     assert directory.read_run()["seconds"]["features"] > 0
+
+
+def test_callbacks_of_keras_save_the_whole_network_too(registry: Registry, tiny_images: Path, tmp_path: Path) -> None:
+    callback = f'{{name = "ModelCheckpoint", filepath = "{(tmp_path / "kept.keras").as_posix()}"}}'
+    train(registry, tiny_images, tmp_path, f"training.callbacks=[{callback}]", "training.epochs=1")
+    assert keras.saving.load_model(tmp_path / "kept.keras").input_shape == (None, 24, 24, 3)
+
+
+def test_a_run_that_ends_within_an_epoch_goes_on_with_the_features(
+    registry: Registry, tiny_images: Path, tmp_path: Path
+) -> None:
+    whole, _ = train(registry, tiny_images, tmp_path / "whole", "training.checkpoint_steps=1")
+    FailOnce.is_due = True
+    with pytest.raises(RuntimeError, match="on purpose"):
+        train(registry, tiny_images, tmp_path / "broken", "training.checkpoint_steps=1")
+    found = resolved(registry, tiny_images, "training.epochs=4", "training.checkpoint_steps=1")
+    resumed, listener = RunDir(tmp_path / "broken" / "with_backbone"), Listener()
+    run(Run(resumed, found), open_source(found), registry.host, listener)
+    assert [line for line in listener.lines if line.startswith("Resume")] == ["Resume   after 1 epochs and 1 batches"]
+    assert metrics(resumed) == metrics(whole)
 
 
 def run_once(registry: Registry, data: Path, *settings: str) -> tuple[keras.Model, bool, Listener]:

@@ -1,0 +1,68 @@
+"""``cnnforge reproduce RUN``: train again from a run's own record and say whether the result is the same."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnforge import files, run_dir
+from cnnforge.cli.common import echo_json
+from cnnforge.cli.options import DataOption, RunArgument
+from cnnforge.cli.run import run as train
+from cnnforge.cli.table import render, wrap
+
+if TYPE_CHECKING:
+    from cnnforge.results.reproduction import Reproduction
+
+_MEANING = {
+    "equal": "every figure of every epoch, every prediction and every weight is the same.",
+    "within tolerance": "the accuracy lies in the 95 % interval of the recorded one.",
+    "different": "the accuracy lies outside the 95 % interval of the recorded one.",
+}
+
+
+def reproduce(
+    run: RunArgument,
+    data: DataOption = None,
+    runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Parent of the new run directory.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train a run again from its own record and say: equal, within tolerance, or different, and because of what.
+
+    The exit code is 1 if it is different.
+    """
+    recorded = run_dir.find(run)
+    from cnnforge.results import reproduction
+
+    reproduction.check_finished(recorded)
+    again = run_dir.RunDir(runs_dir / run_dir.default_name(recorded.read_run()["recipe"], "again"))
+    with contextlib.redirect_stdout(sys.stderr):
+        train(str(recorded.recipe), data=data, runs_dir=runs_dir, name=again.path.name)
+    found = reproduction.compare(recorded, again)
+    content = {"recorded": str(recorded.path.absolute()), "again": str(again.path.absolute()), **asdict(found)}
+    files.write_json(again.reproduction, content)
+    if as_json:
+        echo_json(content)
+    else:
+        typer.echo(_text(found))
+    if found.verdict == reproduction.DIFFERENT:
+        raise typer.Exit(1)
+
+
+def _text(found: Reproduction) -> str:
+    rows = [(name, f"{old:.6g}", f"{new:.6g}") for name, (old, new) in found.figures.items()]
+    lines = [
+        wrap(f"{found.verdict}: {_MEANING[found.verdict]}"),
+        "",
+        render(("figure", "recorded", "again"), rows),
+    ]
+    if found.causes:
+        lines += ["", "Not the same for both:", *(f"  {cause}" for cause in found.causes)]
+    elif found.verdict != "equal":
+        lines += ["", wrap("Nothing that is recorded differs: the order in which processors sum is left to chance.")]
+    return "\n".join(lines)

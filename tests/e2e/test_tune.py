@@ -1,0 +1,229 @@
+"""Whole studies on small images, started as people start them: what they leave behind, what cannot stop them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnforge import scaffold
+from tests.conftest import Site
+from tests.e2e.test_run import make_photographs
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["--set", "data.image_size=[24,24]", "--set", "training.epochs=2", "--set", "training.batch_size=16"]
+FILTERS = ["--set", "architecture.filters=[8,16]", "--set", "architecture.dense_units=16", "--search",
+           "architecture.filters", "--search", "training.learning_rate"]  # fmt: skip
+
+
+class Tuner:
+    """``cnnforge tune`` in a folder of its own, with photographs and plugins."""
+
+    def __init__(self, folder: Path, *python_path: Path) -> None:
+        self.folder = folder
+        self.photographs = make_photographs(folder / "photographs", ["apple", "pear"])
+        path = os.pathsep.join(map(str, python_path))
+        self.environ = {**os.environ, "PYTHONPATH": path, "CNNFORGE_CACHE_DIR": str(folder / "cache")}
+
+    def command(self, recipe: str, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "cnnforge", "tune", recipe, "--data", str(self.photographs), *SMALL, *arguments]
+
+    def run(self, recipe: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(recipe, *arguments), cwd=self.folder, env=self.environ, capture_output=True, text=True,
+            timeout=900, check=False,
+        )  # fmt: skip
+
+    def start(self, recipe: str, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(recipe, *arguments), cwd=self.folder, env=self.environ, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def study(self, name: str) -> Path:
+        return self.folder / "studies" / name
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        path = self.study(name) / "journal.jsonl"
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def tuner(tmp_path_factory: pytest.TempPathFactory) -> Tuner:
+    return Tuner(tmp_path_factory.mktemp("tune"))
+
+
+@pytest.fixture(scope="module")
+def finished(tuner: Tuner) -> Path:
+    options = ["--trials", "4", "--workers", "2", "--algorithm", "random", "--set", "tuning.keep=1"]
+    confirm = ["--set", "tuning.confirm=1", "--set", "tuning.confirm_seeds=2", "--name", "s"]
+    done = tuner.run("directory-cnn", *FILTERS, *options, *confirm)
+    assert done.returncode == 0, done.stderr
+    assert "Costs " in done.stdout
+    assert done.stdout.count("Trial 000") == 4
+    return tuner.study("s")
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_study_leaves_behind_all_that_it_promises(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {"study.json", "recipe.toml", "journal.jsonl", "best.toml", "trials.csv", "study.html", "trials",
+                     "confirmation", "keras_tuner"}  # fmt: skip
+    study = read(finished / "study.json")
+    assert (study["status"], len(study["trials"])) == ("finished", 4)
+    with (finished / "trials.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["finished"] * 4
+    assert len(list(finished.glob("trials/*/model.keras"))) == 1
+    assert len(list(finished.glob("confirmation/*/run.json"))) in (2, 4)
+
+
+def test_trials_are_ordinary_runs_that_never_saw_the_test_images(finished: Path) -> None:
+    for trial in sorted((finished / "trials").iterdir()):
+        assert read(trial / "run.json")["status"] == "finished"
+        assert read(trial / "evaluation.json")["split"] == "validation"
+        lines = [json.loads(line) for line in (trial / "metrics.jsonl").read_text().splitlines()]
+        assert len(lines) == 2
+    assert {read(path)["split"] for path in finished.glob("confirmation/*/evaluation.json")} == {"test"}
+
+
+def test_the_best_recipe_is_an_ordinary_one(tuner: Tuner, finished: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "cnnforge",
+        "run",
+        str(finished / "best.toml"),
+        "--runs-dir",
+        "runs",
+        "--name",
+        "r",
+    ]
+    done = subprocess.run(command, cwd=tuner.folder, env=tuner.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    best = next(c for c in read(finished / "study.json")["confirmed"])
+    recipe = (tuner.folder / "runs" / "r" / "recipe.toml").read_text()
+    assert f"filters = {best['settings']['architecture.filters']}" in recipe
+
+
+def test_keras_tuners_own_api_opens_the_study(finished: Path) -> None:
+    import keras_tuner
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tuner = keras_tuner.RandomSearch(
+            _network, "val_accuracy", directory=finished, project_name="keras_tuner", overwrite=False
+        )
+        best = tuner.oracle.get_best_trials(1)[0]
+    study = read(finished / "study.json")
+    assert best.trial_id == study["best"]
+    assert best.score == pytest.approx(max(trial["score"] for trial in study["trials"]))
+    assert best.hyperparameters.values == next(t["values"] for t in study["trials"] if t["trial"] == study["best"])
+
+
+def _network(hp: Any) -> Any:
+    import keras
+
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+
+
+def test_the_same_command_does_nothing_twice_and_more_trials_go_on(tuner: Tuner, finished: Path) -> None:
+    before = tuner.events("s")
+    same = ["--algorithm", "random", "--set", "tuning.keep=1", "--set", "tuning.confirm=0", "--name", "s", "--json"]
+    done = tuner.run("directory-cnn", *FILTERS, *same, "--trials", "5")
+    assert done.returncode == 0, done.stderr
+    events = tuner.events("s")
+    assert events[: len(before)] == before
+    assert [e["trial"] for e in events[len(before) :]] == ["0004", "0004"]
+    assert len(json.loads(done.stdout)["trials"]) == 5
+
+
+def test_a_change_is_refused_with_a_diff(tuner: Tuner, finished: Path) -> None:
+    done = tuner.run("directory-cnn", *FILTERS, "--algorithm", "random", "--name", "s", "--set", "training.epochs=3")
+    assert done.returncode == 2
+    assert "recipe.training.epochs: was 2, is 3" in done.stderr
+    assert "--fork" in done.stderr
+
+
+def test_what_cannot_be_built_is_refused_before_a_trial(tuner: Tuner) -> None:
+    done = tuner.run("directory-cnn", "--set", "architecture.filters=[8,8,8,8,8]", *FILTERS[4:], "--name", "small")
+    assert done.returncode == 2
+    assert "5 blocks of convolution and pooling do not fit 24×24" in done.stderr
+    assert not tuner.events("small")
+
+
+def test_an_objective_that_nothing_measures_is_refused_before_a_trial(tuner: Tuner) -> None:
+    done = tuner.run("directory-cnn", *FILTERS, "--set", "tuning.objective=val_auc", "--name", "auc")
+    assert done.returncode == 2
+    assert "Measured: loss, accuracy, val_loss, val_accuracy" in done.stderr.replace("compile_metrics", "accuracy")
+
+
+def test_whatever_happens_to_a_trial_it_is_named_and_the_search_goes_on(site: Site, tmp_path: Path) -> None:
+    site.install("troubled", (ROOT / "tests" / "e2e" / "troubled.py").read_text(encoding="utf-8"))
+    tuner = Tuner(tmp_path, site.path)
+    options = ["--algorithm", "grid", "--trials", "20", "--workers", "2", "--set", "tuning.confirm=0", "--name", "s"]
+    done = tuner.run(
+        "directory-cnn", "--architecture", "troubled", "--search", "architecture.trouble", *options,
+        "--set", "tuning.trial_time_limit_seconds=90.0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    trials = {t["settings"]["architecture.trouble"]: t for t in read(tuner.study("s") / "study.json")["trials"]}
+    assert len(trials) == 8
+    assert trials.pop("none")["status"] == "finished"
+    assert {kind: (trial["status"], trial["score"]) for kind, trial in trials.items()} == dict.fromkeys(
+        trials, ("failed", None)
+    )
+    expected = {
+        "raises": "KeyError: 'no such layer'", "exits": "SystemExit: 3", "out of memory": "MemoryError",
+        "diverges": "expected a finite loss", "hangs": "longer than its time limit", "killed": "SIGKILL",
+        "garbage": "Error",
+    }  # fmt: skip
+    for kind, words in expected.items():
+        assert words in trials[kind]["reason"], trials[kind]
+        assert words in done.stdout
+    assert [kind for kind, trial in trials.items() if trial["num_retries"]] == ["killed"]
+    assert {kind: trials[kind]["kind"] for kind in ("out of memory", "diverges", "hangs", "killed")} == {
+        kind: kind for kind in ("out of memory", "diverges", "hangs", "killed")
+    }
+    assert "threading.py" in trials["hangs"]["cause"]
+
+
+def test_a_third_partys_architecture_is_tuned_and_a_killed_study_goes_on(site: Site, tmp_path: Path) -> None:
+    scaffold.write_plugin(tmp_path / "acme-net", scaffold.plugin_files("acme-net", architecture=None, data_source=None))
+    site.install("acme-net", None, module="acme_net")
+    tuner = Tuner(tmp_path, site.path, tmp_path / "acme-net")
+    arguments = ["--architecture", "acme_net", "--search", "architecture.filters", "--search", "architecture.dropout",
+                 "--trials", "3", "--algorithm", "random", "--set", "tuning.confirm=0", "--name", "s",
+                 "--set", "architecture.filters=[16,16]"]  # fmt: skip
+    with tuner.start("directory-cnn", *arguments) as process:
+        metrics = tuner.study("s") / "trials" / "0001" / "metrics.jsonl"
+        wait_until(process, lambda: metrics.exists() and metrics.stat().st_size > 0)
+        process.kill()
+    before = tuner.events("s")
+    done = tuner.run("directory-cnn", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Goes on" in done.stdout
+    events = tuner.events("s")
+    assert events[: len(before)] == before
+    for kind in ("ask", "tell"):
+        assert [event["trial"] for event in events if event["event"] == kind] == ["0000", "0001", "0002"]
+    assert (tuner.study("s") / "best.toml").read_text(encoding="utf-8").count("acme_net") == 1
+
+
+def wait_until(process: subprocess.Popen[str], is_true: Any) -> None:
+    deadline = time.monotonic() + 600
+    while not is_true():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,36 @@
+"""What is refused before anything is imported or trained."""
+
+from __future__ import annotations
+
+import keras_tuner
+import pytest
+
+from cnnforge.errors import RecipeError
+from cnnforge.tuning.plan import num_trials
+from tests.unit.tuning.conftest import make_plan
+
+SMALL = ["tuning.search=['training.batch_size']", "tuning.algorithm=hyperband"]
+
+
+def test_nothing_to_search_is_said():
+    with pytest.raises(RecipeError, match=r"tuning.search=\[\]"):
+        make_plan("tuning.search=[]")
+
+
+def test_hyperband_needs_a_space_that_fills_its_brackets():
+    with pytest.raises(RecipeError, match=r"at least 62 configurations for hyperband with training\.epochs=30.* of 4"):
+        make_plan(*SMALL, "training.epochs=30")
+    assert make_plan(*SMALL, "training.epochs=2", "tuning.space.training.batch_size={values=[1,2,3,4]}")
+
+
+def test_hyperband_prunes_by_itself():
+    with pytest.raises(RecipeError, match="hyperband prunes by itself"):
+        make_plan("tuning.algorithm=hyperband", "tuning.pruning=median")
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 9, 15, 30, 81])
+def test_the_number_of_trials_is_that_of_keras_tuners_hyperband(epochs):
+    oracle = keras_tuner.oracles.HyperbandOracle(objective="val_accuracy", max_epochs=epochs)
+    brackets = range(oracle._get_num_brackets())
+    expected = sum(oracle._get_size(b, r) for b in brackets for r in range(oracle._get_num_rounds(b)))
+    assert num_trials(make_plan("tuning.algorithm=hyperband", f"training.epochs={epochs}").recipe) == expected
