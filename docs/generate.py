@@ -1,7 +1,7 @@
 """Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
-SECTION``, ``options ARCHITECTURE_OR_SOURCE``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and ``new
+SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and ``new
 PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
 """
 
@@ -106,7 +106,8 @@ def _settings(section: str) -> str:
 
 def _options(name: str) -> str:
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    kind = registry.architectures if name in registry.architectures.entries else registry.data_sources
+    kinds = (registry.architectures, registry.data_sources, registry.executors)
+    kind = next(kind for kind in kinds if name in kind.entries)
     return _settings_table(kind.get(name).spec.options)
 
 

@@ -170,7 +170,10 @@ def _gpus() -> list[str]:
 
 
 def _serve(sender: Connection, slot: _Slot, pickled: bytes) -> None:
-    """Run a task in this process, and send its result or its exception."""
+    """Run a task in this process, send its result or its exception, and end at once.
+
+    Without the interpreter's way out, on which TensorFlow takes its time and complains of threads that are gone.
+    """
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C in the terminal is for the parent, which passes it on
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -181,6 +184,7 @@ def _serve(sender: Connection, slot: _Slot, pickled: bytes) -> None:
     except BaseException as error:  # whatever it is, the parent decides
         answer = (_sendable(error), None)
     sender.send(answer)
+    os._exit(0)
 
 
 def _end_with_parent() -> None:
