@@ -41,7 +41,10 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
 ) -> None:
-    """Measure a trained run and write the result into a new folder of it."""
+    """Measure a trained run on its own or on other photographs.
+
+    The result is written into a new folder of the run.
+    """
     is_own = data is None or split is not None
     directory = run_dir.find(run)
     images = _open(directory, data, settings or [], is_own=is_own)

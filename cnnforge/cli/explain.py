@@ -30,7 +30,10 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures and file names as JSON.")] = False,
 ) -> None:
-    """Show filters, feature maps, Grad-CAM and occlusion: PNG files and a page."""
+    """Show filters, feature maps, Grad-CAM and occlusion.
+
+    PNG files and a page are written into a new folder.
+    """
     directory = run_dir.find(run)
     folder = _new_folder(out or directory.explanations / run_dir.default_name("explain"))
     from cnnforge.cli.terminal import terminal_reporter
