@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -122,28 +122,13 @@ def _plugins(host: PluginHost) -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    """Yield each extra of the distribution with the packages of it that are missing."""
-    needed: dict[str, list[str]] = {}
-    for requirement in map(Requirement, requires("cnnforge") or ()):
-        for extra in _extra_names(requirement):
-            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
-                needed.setdefault(extra, []).append(requirement.name)
-    for extra, names in sorted(needed.items()):
-        missing = [name for name in names if not _is_installed(name)]
-        if missing:
-            yield Finding(
-                f"extra {extra}", MISSING, f"without {', '.join(missing)}", f"pip install 'cnnforge[{extra}]'"
-            )
-        else:
-            yield Finding(f"extra {extra}", OK, "installed")
-
-
-def _extra_names(requirement: Requirement) -> list[str]:
-    from importlib.metadata import metadata
-
-    names = metadata("cnnforge").get_all("Provides-Extra") or []
-    marker = str(requirement.marker or "")
-    return [name for name in names if f'extra == "{name}"' in marker]
+    """Yield each extra of the distribution, with the packages of it that are missing."""
+    needed = [requirement for text in requires("cnnforge") or () if (requirement := Requirement(text)).marker]
+    for extra in metadata("cnnforge").get_all("Provides-Extra") or ():
+        names = [r.name for r in needed if r.marker and r.marker.evaluate({"extra": extra})]
+        missing = ", ".join(name for name in names if not _is_installed(name))
+        state, text = (MISSING, f"without {missing}") if missing else (OK, "installed")
+        yield Finding(f"extra {extra}", state, text, f"pip install 'cnnforge[{extra}]'" if missing else "")
 
 
 def _is_installed(name: str) -> bool:

@@ -96,6 +96,8 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     """Write a JSON file atomically, indented for people, a list of numbers on one line."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if not text.isascii() and _has_surrogates(text):  # a file name that is no UTF-8; escaped, JSON can hold it
+        text = json.dumps(value, indent=indent)
     write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
 
 
@@ -112,6 +114,10 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise StorageError(f"expected a JSON object in {path}, received {type(content).__name__}")
     return content
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _sync(path: Path) -> None:

@@ -21,6 +21,12 @@ def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
     return {"recipe": recipe, "plugins": plugin_versions(resolved)}
 
 
+def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
+    """Return a line for each difference between a recipe and its plugins and those of the newest checkpoint."""
+    facts = checkpoints.newest_manifest(directory.checkpoints)
+    return differences(facts["identity"], identity(resolved)) if facts else []
+
+
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:
     """Make a run directory ready to be gone on with by :func:`cnnforge.training.run.run`; the caller holds it.
 
@@ -33,8 +39,7 @@ def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool 
         RecipeError: They differ; the message says in what.
         StorageError: The folder cannot be written to.
     """
-    facts = checkpoints.newest_manifest(directory.checkpoints)
-    found = differences(facts["identity"], identity(resolved)) if facts else []
+    found = changes(directory, resolved)
     if found and not accept_changes:
         raise RecipeError(
             f"expected the run {directory.path} as it was started, received one that differs:\n"
@@ -49,6 +54,4 @@ def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool 
 
 def is_finished(directory: RunDir, resolved: ResolvedRecipe) -> bool:
     """Return whether nothing is left to do: the run is finished, and its recipe is the one it was trained with."""
-    facts = checkpoints.newest_manifest(directory.checkpoints)
-    is_same = not facts or not differences(facts["identity"], identity(resolved))
-    return directory.read_run().get("status") == "finished" and is_same
+    return directory.read_run().get("status") == "finished" and not changes(directory, resolved)

@@ -11,7 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -85,7 +85,8 @@ class RunDir(EvaluationDir):
     @property
     def best_weights(self) -> Path:
         """Weights of the best epoch, as ``run.json`` names them; no such file while there are none."""
-        return self.checkpoints / Path(self.read_run().get("weights", {}).get("file", "none")).name
+        facts = self.read_run() if self.run.is_file() else {}
+        return self.checkpoints / Path(facts.get("weights", {}).get("file", "best")).name
 
     @property
     def model(self) -> Path:
@@ -188,12 +189,12 @@ def create(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *,
             f"expected the name of a folder, received --name {name!r}", hint="--runs-dir says where it goes"
         )
     run_dir = RunDir(Path(runs_dir) / (name or default_name(resolved.recipe.name, tag)))
-    if run_dir.path.exists():
-        raise RecipeError(
-            f"expected a new run directory, received {run_dir.path}, which exists already",
-            hint=f"choose another --name, or go on with it: cnnforge run --resume {run_dir.path}",
-        )
     with files.storage_errors(run_dir.path):
+        if run_dir.path.exists():
+            raise RecipeError(
+                f"expected a new run directory, received {run_dir.path}, which exists already",
+                hint=f"choose another --name, or go on with it: cnnforge run --resume {run_dir.path}",
+            )
         # Filled beside and renamed, so that a run killed this moment leaves nothing that cannot be resumed.
         new = RunDir(run_dir.path.with_name(f".{run_dir.path.name}-{secrets.token_hex(4)}"))
         new.path.mkdir(parents=True)
@@ -273,9 +274,9 @@ def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     }
 
 
-def recorded_packages() -> dict[str, str]:
-    """Return the versions of the packages that results depend on."""
-    return {name: found for name in _RECORDED_PACKAGES if (found := _version(name))}
+def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, str]:
+    """Return the versions of those packages that are installed; default: what results depend on."""
+    return {name: found for name in names if (found := _version(name))}
 
 
 def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:

@@ -1,8 +1,8 @@
 """Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
-SECTION``, ``options NAME``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and ``new
-PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
+SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and
+``new PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
 """
 
 from __future__ import annotations

@@ -29,7 +29,10 @@ def benchmark(
     steps: Annotated[int, typer.Option("--steps", min=3, help="Training steps of each measurement.")] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Measure reading, feeding, training and evaluating apart, and say what bounds a run."""
+    """Measure where the time of a recipe goes on this machine.
+
+    Reading, feeding, training and evaluating are measured apart, and it says which bounds a run.
+    """
     resolved = resolve_recipe(recipe, data=data, architecture=architecture, settings=settings or [])
     from cnnforge.backend import import_keras
 

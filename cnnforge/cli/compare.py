@@ -32,7 +32,10 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Compare runs: recipes, measures, McNemar's test on common photographs, and where they disagree."""
+    """Compare runs: recipes, measures, and where they disagree.
+
+    With McNemar's test on the photographs that they have in common.
+    """
     directories = [run_dir.find(reference) for reference in runs]
     from cnnforge.results import comparison
     from cnnforge.results.comparison_page import write_page

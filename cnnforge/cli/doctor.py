@@ -16,7 +16,9 @@ _INDENT = " " * 17
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False) -> None:
-    """Show versions, devices, memory, caches and plugins; what is missing and how to get it.
+    """Show versions, devices and memory, and what is missing.
+
+    For what is missing it says how to get it.
 
     The exit code is 1 if something is broken.
     """

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cnnforge import run_dir
 from cnnforge.cli.common import echo_json, load_trained, registry, resolve_recipe
 from cnnforge.cli.options import RunArgument
 from cnnforge.cli.table import render, wrap
+from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
 
 if TYPE_CHECKING:
     from cnnforge.labelled_images import LabelledImages
-    from cnnforge.reporter import Reporter
-    from cnnforge.results.trained_run import TrainedRun
     from cnnforge.run_dir import RunDir
 
 _MAX_MATRIX_CLASSES = 8  # of a confusion matrix in a terminal
@@ -39,57 +41,47 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
 ) -> None:
-    """Measure a trained run and write the result into a new folder of it."""
-    from cnnforge import run_dir
-    from cnnforge.cli.terminal import terminal_reporter
+    """Measure a trained run on its own or on other photographs.
 
+    The result is written into a new folder of the run.
+    """
+    is_own = data is None or split is not None
     directory = run_dir.find(run)
-    images = _open(directory, data, split, settings or [])
+    images = _open(directory, data, settings or [], is_own=is_own)
     trained = load_trained(run)
+    from cnnforge.results import evaluated_images, evaluation
+
     with terminal_reporter(sys.stderr) as reporter:
         if images.notice:
             reporter.warn(images.notice)
-        is_other = data is not None and split is None
-        folder, result = _evaluate(trained, images, None if is_other else split, data, reporter)
+        reading = partial(reporter.progress, "Reading images")
+        if is_own:
+            split = split or trained.resolved.recipe.evaluation.split
+            chosen = evaluated_images.own_split(trained, images, split, reading)
+        else:
+            chosen = evaluated_images.other_data(trained, images, reading)
+        words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else chosen.split).lower()).strip("-")
+        folder = run_dir.EvaluationDir(directory.evaluations / run_dir.default_name(words))
+        evaluating = partial(reporter.progress, "Evaluating")
+        result = evaluation.evaluate(trained, chosen, folder, evaluating, location=images.location)
         for warning in result["warnings"]:
             reporter.warn(warning)
     if as_json:
-        echo_json({"folder": str(folder), **result})
+        echo_json({"folder": str(folder.path), **result})
     else:
-        typer.echo(_text(result) + f"\n\nWritten  {folder}")
+        typer.echo(f"{_text(result)}\n\nWritten  {folder.path}")
 
 
-def _open(directory: RunDir, data: Path | None, split: str | None, settings: list[str]) -> LabelledImages:
+def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_own: bool) -> LabelledImages:
     """Return the images to evaluate on; whatever is wrong with them is said before Keras is imported."""
     from cnnforge.data.prepare import open_source
     from cnnforge.results.evaluated_images import other_recipe
 
-    if data is None or split is not None:
-        if settings:
-            raise RecipeError("expected --set only beside --data without --split", hint="the run's own data are fixed")
-        return open_source(resolve_recipe(str(directory.recipe), data=data))
-    return open_source(other_recipe(directory, data, settings, registry()))
-
-
-def _evaluate(
-    trained: TrainedRun, images: LabelledImages, split: str | None, data: Path | None, reporter: Reporter
-) -> tuple[Path, dict[str, Any]]:
-    """Return the new folder of the evaluation, and what is in its ``evaluation.json``."""
-    from cnnforge.results import evaluated_images, evaluation
-    from cnnforge.run_dir import EvaluationDir, default_name
-
-    def progress(label: str) -> Any:
-        return lambda done, total: reporter.progress(label, done, total)
-
-    if data is None or split is not None:
-        split = split or trained.resolved.recipe.evaluation.split
-        chosen = evaluated_images.own_split(trained, images, split, progress("Reading images"))
-    else:
-        chosen = evaluated_images.other_data(trained, images, progress("Reading images"))
-    words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else chosen.split).lower()).strip("-")
-    directory = EvaluationDir(trained.directory.evaluations / default_name(words or "data"))
-    result = evaluation.evaluate(trained, chosen, directory, progress("Evaluating"), location=images.location)
-    return directory.path, result
+    if data is not None and not is_own:
+        return open_source(other_recipe(directory, data, settings, registry()))
+    if settings:
+        raise RecipeError("expected --set only beside --data without --split", hint="the run's own data are fixed")
+    return open_source(resolve_recipe(str(directory.recipe), data=data))
 
 
 def _text(found: dict[str, Any]) -> str:

@@ -30,7 +30,10 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures and file names as JSON.")] = False,
 ) -> None:
-    """Show filters, feature maps, Grad-CAM and occlusion: PNG files and a page."""
+    """Show filters, feature maps, Grad-CAM and occlusion.
+
+    PNG files and a page are written into a new folder.
+    """
     directory = run_dir.find(run)
     folder = _new_folder(out or directory.explanations / run_dir.default_name("explain"))
     from cnnforge.cli.terminal import terminal_reporter
@@ -76,5 +79,5 @@ def _agreement(agreement: dict[str, float] | None) -> str:
         return "This network has no convolution that Grad-CAM could follow; occlusion is shown alone."
     return (
         f"Agreement: Spearman's rank correlation of Grad-CAM with occlusion, {agreement['mean']:.2f} on average over"
-        f" {agreement['num_photographs']} photographs, {agreement['lowest']:.2f} to {agreement['highest']:.2f}."
+        f" {agreement['num_photographs']} images, {agreement['lowest']:.2f} to {agreement['highest']:.2f}."
     )

@@ -26,7 +26,10 @@ def export(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what export.json holds as JSON.")] = False,
 ) -> None:
-    """Write a trained network for other programs, and check that it says there what it says here."""
+    """Write a trained network for other programs, and check it.
+
+    What is written must say in its own runtime what the network says here; otherwise nothing is left behind.
+    """
     from cnnforge import run_dir
 
     directory = run_dir.find(run)

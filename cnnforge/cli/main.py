@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from typing import TextIO
 
 from cnnforge.cli.app import app
-from cnnforge.errors import CnnforgeError
+from cnnforge.errors import CnnforgeError, InterruptedRunError
 
 TRACEBACK_FLAG = "--traceback"
 
@@ -21,7 +22,19 @@ def main() -> None:
         app(args=arguments, prog_name="cnnforge")  # ends with SystemExit, also on Ctrl-C and on `| head`
     except Exception as error:
         _report(error, with_traceback=len(arguments) < len(sys.argv) - 1)
+        if isinstance(error, InterruptedRunError):
+            _leave_at_once(error.exit_code)
         sys.exit(error.exit_code if isinstance(error, CnnforgeError) else 1)
+
+
+def _leave_at_once(code: int) -> None:
+    """End the process without TensorFlow's farewell.
+
+    It waits many seconds for batches that nobody will train on, and who sent the signal may not wait. All is saved.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _report(error: Exception, *, with_traceback: bool) -> None:

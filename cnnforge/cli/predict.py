@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
@@ -50,7 +49,6 @@ def predict(
     from cnnforge.results.prediction import predict as predict_images
 
     form = make_format(chosen[0] if chosen else "table", trained.class_names, top)
-    start = time.perf_counter()
     counts = _print(
         predict_images(given_images(paths, cast("BufferedReader", sys.stdin.buffer)), trained),
         trained.class_names,
@@ -61,9 +59,7 @@ def predict(
         raise DataError(f"expected images that can be read, received none and {num_failed} files that can not")
     found = ", ".join(f"{name} {number:,}" for name, number in counts.most_common(5))
     failed = f"; {num_failed:,} could not be read" if num_failed else ""
-    typer.echo(
-        f"{num_read:,} images, {num_read / (time.perf_counter() - start):,.0f} a second: {found}{failed}", err=True
-    )
+    typer.echo(f"{num_read:,} images: {found}{failed}", err=True)
 
 
 def _print(predictions: Iterator[Prediction], class_names: Sequence[str], form: Format) -> Counter[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnnforge.results import formats
+
 if TYPE_CHECKING:
     from cnnforge.results.prediction import Prediction
 
@@ -59,17 +61,20 @@ def _table(class_names: Sequence[str], top: int) -> Format:
     width = max(5, *map(len, class_names))
 
     def line(cells: Iterable[tuple[str, str]], last: str) -> str:
-        return "".join(f"{name:{width}}  {text:>6}  " for name, text in cells) + last
+        return "".join(f"{name:{width}}  {text:>7}  " for name, text in cells) + last
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
         # A file's name may hold control codes, which a terminal would obey.
         name = "".join(c if c.isprintable() else "?" for c in prediction.name)
         if not ranked:
             return line([("-", "-")] * top, f"{name}: {prediction.reason}")
-        return line([(class_name, f"{p:.1%}") for class_name, p in ranked[:top]], name)
+        return line(
+            [(class_name, formats.percent(p).replace("\N{NO-BREAK SPACE}", " ")) for class_name, p in ranked[:top]],
+            name,
+        )
 
     header = line([("class", "")] * top, "file")
-    return Format(row, f"{header}\n{line([('-' * width, '-' * 6)] * top, '----')}\n")
+    return Format(row, f"{header}\n{line([('-' * width, '-' * 7)] * top, '----')}\n")
 
 
 def _csv_of_all(class_names: Sequence[str]) -> Format:
@@ -92,7 +97,9 @@ def _csv_of_best(top: int) -> Format:
 
 def _csv_line(cells: Sequence[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    # Numbers as in a run's predictions.csv, where 1 is not written 1.0.
+    texts = [f"{cell:.9g}" if isinstance(cell, float) else cell for cell in cells]
+    csv.writer(line, lineterminator="\n").writerow(texts)
     return line.getvalue().removesuffix("\n")
 
 

@@ -32,7 +32,9 @@ def reproduce(
     runs_dir: Annotated[Path, typer.Option("--runs-dir", help="Parent of the new run directory.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Train a run again from its own record and say: equal, within tolerance, or different, and because of what.
+    """Train a run again from its record and compare the two.
+
+    The outcome is equal, within tolerance, or different, and because of what.
 
     The exit code is 1 if it is different.
     """

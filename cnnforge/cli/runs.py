@@ -32,7 +32,7 @@ def runs(
     status: Annotated[str | None, typer.Option("--status", help="Only runs with this status.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
-    """List runs: status, accuracy with its 95 % interval, size on disk."""
+    """List runs with status, accuracy and size on disk."""
     if context.invoked_subcommand is not None:
         return
     chosen = [r for r in list_runs(runs_dir) if recipe in (None, r.recipe) and status in (None, r.status)]

@@ -32,7 +32,7 @@ def serve(
     ] = 30.0,
     log: Annotated[bool, typer.Option("--log/--no-log", help="A line on standard error for each request.")] = True,
 ) -> None:
-    """Answer over HTTP which class an image belongs to, and show a page to try it."""
+    """Answer over HTTP what an image shows, with a page to try it."""
     from cnnforge import run_dir
     from cnnforge.extras import needs_extra
 

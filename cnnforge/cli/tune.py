@@ -47,7 +47,10 @@ def tune(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Search better settings of a recipe; the same command goes on with a study that was interrupted."""
+    """Search better settings of a recipe with Keras Tuner.
+
+    The same command goes on with a study that was interrupted.
+    """
     overrides = [
         *([f"tuning.trials={trials}"] if trials else []),
         *([f"tuning.algorithm={algorithm}"] if algorithm else []),

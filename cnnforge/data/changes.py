@@ -22,7 +22,8 @@ def check_unchanged(directory: RunDir, manifest: Manifest) -> None:
     recorded = directory.read_run().get("data")
     if recorded is None or recorded["fingerprint"] == manifest.fingerprint():
         return
-    before = {line["name"]: line for line in map(json.loads, directory.manifest.open(encoding="utf-8"))}
+    lines = directory.manifest.read_text(encoding="utf-8").splitlines()
+    before = {line["name"]: line for line in map(json.loads, lines)}
     now = {line["name"]: line for line in manifest.lines()}
     raise DataError(
         f"expected the images that {directory.path} was started with, received others:\n"

@@ -103,7 +103,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
 
     def _empty_batch(self) -> tuple[np.ndarray, ...]:
-        images = np.empty((0, *self.images.shape), np.uint8)
+        images = np.empty((0, *self.images.shape), self.images.dtype)
         return (images, self.targets[:0]) if self._weights is None else (images, self.targets[:0], self._weights[:0])
 
     def _chosen(self, index: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 import mmap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,11 @@ class ImageRows(Protocol):
     @property
     def shape(self) -> tuple[int, ...]:
         """Height, width and channels of an image."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of an image's numbers: uint8."""
         ...
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
@@ -45,6 +50,7 @@ class StoredRows:
 
     def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int]) -> None:
         self.shape = shape
+        self.dtype = np.dtype(np.uint8)
         self._row_bytes = math.prod(shape)
         self._bytes_until_release = _RELEASED_BYTES
         with path.open("rb") as file:
@@ -87,6 +93,7 @@ class StreamedRows:
 
     def __init__(self, images: LabelledImages, settings: DecodeSettings, sha256: np.ndarray) -> None:
         self.shape = settings.shape
+        self.dtype = np.dtype(np.uint8)
         self._images = images
         self._settings = settings
         self._sha256 = sha256

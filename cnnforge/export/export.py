@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +17,12 @@ from cnnforge import files
 from cnnforge.backend import captured_stderr
 from cnnforge.errors import ExportError
 from cnnforge.export import golden, parity
-from cnnforge.export.formats import (
-    FORMATS,
-    MAX_LOST_ACCURACY,
-    MIN_AGREEMENT,
-    PHOTOGRAPHS_TOLERANCE,
-    PIXELS_TOLERANCE,
-    Format,
-    Quantization,
-)
+from cnnforge.export.formats import FORMATS, MAX_LOST_ACCURACY, MIN_AGREEMENT, TOLERANCE, Format, Quantization
 from cnnforge.export.golden import SplitImages
 from cnnforge.outcome import now
 from cnnforge.reporter import Reporter
 from cnnforge.results.trained_run import TrainedRun
+from cnnforge.run_dir import recorded_packages
 
 DESCRIPTION = "export.json"
 _NUM_GOLDEN = 200
@@ -129,7 +120,7 @@ def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None
             "interpolation": decoding.interpolation,
             "background": list(decoding.background),
         },
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": recorded_packages(_PACKAGES),
         "python": platform.python_version(),
     }
 
@@ -137,12 +128,12 @@ def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None
 def _checks(folder: Path, chosen: Format, images: SplitImages, expected: np.ndarray) -> Iterator[parity.Parity]:
     options = ["--pixels"] if chosen == Format.SAVED_MODEL else []
     found = parity.classify(folder, images.pixel_files, *options)
-    yield parity.compare("pixels", images.pixel_files, found, expected, PIXELS_TOLERANCE)
+    yield parity.compare("pixels", images.pixel_files, found, expected, TOLERANCE)
     photographs = images.photograph_files
     if photographs:
         found = parity.classify(folder, list(photographs.values()))
         wanted = expected[list(photographs)]
-        yield parity.compare("photographs", list(photographs.values()), found, wanted, PHOTOGRAPHS_TOLERANCE)
+        yield parity.compare("photographs", list(photographs.values()), found, wanted, TOLERANCE)
 
 
 def _require_quantized(trained: TrainedRun, folder: Path, split: str) -> dict[str, Any]:
@@ -181,14 +172,7 @@ def _hashes(folder: Path) -> dict[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DESCRIPTION)
     names = {path.relative_to(folder).as_posix(): path for path in paths}
     return {
-        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        name: files.sha256(path)
         for name, path in names.items()
         if not name.startswith((golden.PIXELS, golden.PHOTOGRAPHS))
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

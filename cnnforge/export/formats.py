@@ -9,11 +9,8 @@ from pathlib import Path
 
 from cnnforge.errors import RecipeError
 
-PIXELS_TOLERANCE = 1e-4
-"""Largest difference of a probability, from decoded pixels at the size of the network."""
-
-PHOTOGRAPHS_TOLERANCE = 1e-3
-"""Largest difference of a probability, from photographs that are decoded or resized by another library."""
+TOLERANCE = 1e-4
+"""Largest difference of a probability from the network's."""
 
 MIN_AGREEMENT = 0.95
 """Share of test images to which a quantized model must give the same class, all but one image at least."""

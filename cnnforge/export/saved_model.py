@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
 from cnnforge.export.decode import decode_files
@@ -35,9 +34,12 @@ def write(trained: TrainedRun, path: Path) -> None:
     def from_pixels(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return classify(tf.cast(images, tf.float32))
 
-    archive = keras.export.ExportArchive()
-    archive.track(trained.model)
-    shape = (None, *trained.decoding.shape)
-    archive.add_endpoint("serve", from_files, input_signature=[tf.TensorSpec((None,), tf.string, name="files")])
-    archive.add_endpoint("pixels", from_pixels, input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")])
-    archive.write_out(str(path), verbose=False)
+    module = tf.Module()  # Keras's own archive would hold every weight twice
+    module.weights = [variable.value for variable in trained.model.variables]
+    files = tf.TensorSpec((None,), tf.string, name="files")
+    images = tf.TensorSpec((None, *trained.decoding.shape), tf.uint8, name="images")
+    signatures = {
+        "serving_default": tf.function(from_files, input_signature=[files]),
+        "pixels": tf.function(from_pixels, input_signature=[images]),
+    }
+    tf.saved_model.save(module, str(path), signatures=signatures)

@@ -74,7 +74,7 @@ def signature(status: os.stat_result) -> str:
 def _read_regular(handle: int) -> bytes:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("no longer a regular file")
+        raise ValueError("not a regular file")
     if status.st_size > MAX_FILE_BYTES:
         raise ValueError(TOO_LARGE)
     content = os.read(handle, status.st_size)

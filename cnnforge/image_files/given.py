@@ -117,7 +117,7 @@ def _in_archive(path: Path) -> Iterator[GivenImage]:
     for left in files.left_out:
         if left.is_fault:
             yield GivenImage(f"{files.location}/{left.name}", partial(_refuse, ValueError(left.reason)))
-    place = escape(path.absolute().as_posix())
+    place = _place(str(path))
     for file in files.files:
         yield GivenImage(
             f"{files.location}/{file.name}", partial(files.read, file.name), f"{place}/{file.name}", file.signature
@@ -125,9 +125,11 @@ def _in_archive(path: Path) -> Iterator[GivenImage]:
 
 
 def _file(path: str, status: os.stat_result) -> GivenImage:
-    return GivenImage(
-        escape(path), partial(read_file, path), escape(Path(path).absolute().as_posix()), signature(status)
-    )
+    return GivenImage(escape(path), partial(read_file, path), _place(path), signature(status))
+
+
+def _place(path: str) -> str:
+    return escape(Path(os.path.abspath(path)).as_posix())  # noqa: PTH100 - takes ".." out, as Path.absolute does not
 
 
 def _refuse(error: Exception) -> bytes:

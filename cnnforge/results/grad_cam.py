@@ -103,7 +103,7 @@ def _gradient(function: Callable[[Any], Any], at: Any) -> np.ndarray:
     if backend == "tensorflow":
         import tensorflow
 
-        with tensorflow.GradientTape() as tape:
+        with tensorflow.GradientTape(watch_accessed_variables=False) as tape:  # of what follows the change alone
             tape.watch(at)
             value = function(at)
         gradient = tape.gradient(value, at)

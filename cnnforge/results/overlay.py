@@ -16,10 +16,15 @@ def overlay(image: np.ndarray, heatmap: np.ndarray) -> Image.Image:
         image: Shape (height, width, channels), uint8.
         heatmap: Shape (height, width), 0 to 1.
     """
-    grey = np.asarray(to_picture(image).convert("L").convert("RGB"), np.float32)
+    picture = to_picture(image).convert("L").convert("RGBA")
+    return Image.alpha_composite(picture, transparent(heatmap)).convert("RGB")
+
+
+def transparent(heatmap: np.ndarray) -> Image.Image:
+    """Return the colours of :func:`overlay` alone, to lay over the photograph at any size."""
     colours = cv2.applyColorMap((heatmap * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[:, :, ::-1]
-    share = _OPACITY * np.sqrt(heatmap)[:, :, None]
-    return Image.fromarray((grey * (1 - share) + colours * share).round().astype(np.uint8))
+    opacity = (255 * _OPACITY * np.sqrt(heatmap)).round().astype(np.uint8)
+    return Image.fromarray(np.dstack([colours, opacity]))
 
 
 def to_picture(image: np.ndarray) -> Image.Image:

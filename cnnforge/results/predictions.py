@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO, cast
 
 import numpy as np
 
@@ -43,12 +44,17 @@ class Predictions:
     def write(self, path: Path) -> None:
         """Write a line for each image; nine digits give back every bit of a float32."""
         names = self.class_names
-        with files.replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        with files.replacing(path) as temporary, open_text(temporary, "w") as file:
             writer = csv.writer(file)
             writer.writerow(["name", "label", "predicted", *(f"{_PREFIX}{name}" for name in names)])
             columns = zip(self.names, self.labels, self.predicted, self.probabilities, strict=True)
             for name, label, predicted, row in columns:
                 writer.writerow([name, names[label], names[predicted], *(f"{p:.9g}" for p in row)])
+
+
+def open_text(path: Path, mode: str) -> TextIO:
+    """Open a CSV file whose names may be those of files that are no UTF-8; they keep their bytes."""
+    return cast("TextIO", path.open(mode, encoding="utf-8", errors="surrogateescape", newline=""))
 
 
 def read(path: Path, split: str) -> Predictions:
@@ -58,7 +64,7 @@ def read(path: Path, split: str) -> Predictions:
         DataError: There is no such file, or it is another one.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_text(path, "r") as file:
             header, *lines = csv.reader(file)
         class_names = [column.removeprefix(_PREFIX) for column in header[3:]]
         labels = np.array([class_names.index(line[1]) for line in lines], np.int64)

@@ -42,7 +42,8 @@ class Load:
     """The images and bytes of all requests in progress. A request counts as one image until more are seen in it."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self._max_images = limits.queue
+        self._max_bytes = _FULL_BODIES * limits.max_bytes
         self.images = 0
         self.bytes = 0
 
@@ -55,7 +56,7 @@ class Load:
         """
         share = Share(self)
         try:
-            share.add_images(1)
+            share.add(images=1)
             yield share
         finally:
             self.images -= share.images
@@ -63,28 +64,24 @@ class Load:
 
     def add(self, images: int, num_bytes: int) -> None:
         """Count more images or bytes, or refuse them with 503."""
-        if self.images + images > self._limits.queue:
-            raise busy(f"the queue is full ({self._limits.queue} images)")
-        if self.bytes + num_bytes > _FULL_BODIES * self._limits.max_bytes:
+        if self.images + images > self._max_images:
+            raise busy(f"the queue is full ({self._max_images} images)")
+        if self.bytes + num_bytes > self._max_bytes:
             raise busy("too many large requests at once")
         self.images += images
         self.bytes += num_bytes
 
 
+@dataclass(slots=True)
 class Share:
     """What one request holds of the load."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self.images = 0
-        self.bytes = 0
+    load: Load
+    images: int = 0
+    bytes: int = 0
 
-    def add_images(self, number: int) -> None:
-        """Count more images, or raise 503."""
-        self._load.add(number, 0)
-        self.images += number
-
-    def add_bytes(self, number: int) -> None:
-        """Count more bytes, or raise 503."""
-        self._load.add(0, number)
-        self.bytes += number
+    def add(self, *, images: int = 0, num_bytes: int = 0) -> None:
+        """Count more images or bytes, or refuse them with 503."""
+        self.load.add(images, num_bytes)
+        self.images += images
+        self.bytes += num_bytes

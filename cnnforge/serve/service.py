@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import functools
+import io
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from cnnforge.data.decode import UnreadableImageError, decode
 from cnnforge.processors import num_processors
 from cnnforge.results.grad_cam import grad_cam
+from cnnforge.results.overlay import transparent
 from cnnforge.results.predictor import BATCH_SIZE, Predictor
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.serve.batching import Batcher
@@ -21,7 +23,6 @@ from cnnforge.serve.limits import Limits, Load
 from cnnforge.serve.metrics import Metrics
 from cnnforge.serve.uploads import Upload
 
-_OPACITY = 0.65  # of the strongest place of a heat map
 _MAX_DECODERS = 4  # each may hold the pixels of the largest image that is allowed
 
 
@@ -104,7 +105,7 @@ class Service:
         evidence = await self.batcher.run(
             functools.partial(grad_cam, self.trained.model, pixels[np.newaxis], class_index)
         )
-        return await asyncio.to_thread(_png, evidence[0])
+        return await asyncio.to_thread(_png, transparent(evidence[0]))
 
     def _warm_predictor(self) -> Predictor:
         """Return a predictor that has met every size of batch, each of which takes a backend seconds at first."""
@@ -114,8 +115,7 @@ class Service:
         return predictor
 
 
-def _png(evidence: np.ndarray) -> bytes:
-    """Return a heat map as a PNG: coloured from violet to yellow, transparent where there is no evidence."""
-    colours = cv2.applyColorMap((evidence * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    opacity = (_OPACITY * np.sqrt(evidence) * 255).astype(np.uint8)
-    return cv2.imencode(".png", np.dstack([colours, opacity]))[1].tobytes()
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

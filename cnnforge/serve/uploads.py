@@ -46,7 +46,7 @@ async def _read(request: Request, limits: Limits, share: Share) -> list[Upload]:
     body = _body(request, limits, share)
     if content_type == _FORM:
         files = await _Form(request.headers["content-type"], limits.max_images).read(body)
-        share.add_images(len(files) - 1)
+        share.add(images=len(files) - 1)
         return files
     if content_type != _BINARY and not content_type.startswith("image/"):
         raise HTTPException(415, f"expected an image/… type, {_BINARY} or {_FORM}, received {content_type[:100]}")
@@ -67,7 +67,7 @@ async def _body(request: Request, limits: Limits, share: Share) -> AsyncIterator
         received += len(chunk)
         if received > limits.max_bytes:
             raise too_large
-        share.add_bytes(len(chunk))
+        share.add(num_bytes=len(chunk))
         yield chunk
 
 

@@ -25,9 +25,10 @@ from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
+from cnnforge.errors import PluginError
 from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.training.model import compile_model
+from cnnforge.training import components
 
 _BATCH_SIZE = 64
 _MAX_KEPT = 8  # sets of features; the least recently used go first
@@ -80,6 +81,11 @@ class FeatureRows:
         """The shape of one image's features."""
         return self.features.shape[1:]
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the features, float32."""
+        return self.features.dtype
+
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the features of those rows."""
         found: np.ndarray = self.features[np.searchsorted(self.rows, rows)]
@@ -102,11 +108,20 @@ def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
 def run_once(
     model: keras.Model, resolved: ResolvedRecipe, data: PreparedData, feeds: dict[str, Feed], reporter: Reporter
 ) -> tuple[keras.Model, dict[str, Feed]]:
-    """Return what is to be trained and on what: the model on its backbone's features if it is frozen, else as it is."""
+    """Return what is to be trained and on what: the model on its backbone's features if it is frozen, else as it is.
+
+    Raises:
+        PluginError: The architecture names a backbone that its network does not have.
+        StorageError: The features cannot be written.
+    """
     name = resolved.architecture.spec.backbone
     if name is None:
         return model, feeds
-    backbone, head = split_at(model, name)
+    try:
+        backbone, head = split_at(model, name)
+    except ValueError as error:
+        owner = f"architecture {resolved.architecture.spec.name!r} of plugin {resolved.architecture.plugin}"
+        raise PluginError(f"{owner}: expected the layer {name!r}, its backbone, received a network: {error}") from error
     if backbone.trainable_variables:
         return model, feeds
     if reason := _why_not_once(backbone, resolved):
@@ -116,7 +131,8 @@ def run_once(
     rows = np.unique(np.concatenate([feed.rows for feed in used.values()]))
     features = FeatureRows(_features(backbone, resolved, data, rows, reporter), rows)
     trained = OnFeatures(model, head)
-    compile_model(trained, resolved.recipe.training, len(data.manifest.class_names), len(feeds["train"]))
+    # With the whole network's own optimizer, so that what callbacks of Keras save of it can be trained on.
+    trained.compile(model.optimizer, model.loss, metrics=components.build_metrics(resolved.recipe.training))
     return trained, {split: _on(feed, features) for split, feed in used.items()}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnforge import files
 from cnnforge.data.feed import Feed
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.interrupt import Interrupt
@@ -105,7 +106,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._batch, self._trained = epoch + 1, 0, None
-        self._save(is_over=self.model.stop_training or self._epoch == self._training.epochs)
+        self._save(is_stopped=self.model.stop_training)
         if self._interrupt.is_requested:
             self._interrupt.release()
 
@@ -116,10 +117,11 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         if self._interrupt.is_requested:
             self._interrupt.release()
 
-    def _save(self, *, is_over: bool = False) -> None:
+    def _save(self, *, is_stopped: bool = False) -> None:
         folder = self._directory.checkpoints
-        if not folder.is_dir():
-            raise StorageError(f"expected {folder} to stay while the run trains, received a folder that is gone")
+        with files.storage_errors(folder):
+            if not folder.is_dir():
+                raise StorageError(f"expected {folder} to stay while the run trains, received a folder that is gone")
         metrics = self._trained
         if metrics is None:
             arrays = self._arrays("metrics")
@@ -127,9 +129,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         path = checkpoints.next_path(folder)
         sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics[0])
         weights = self._best.weights
-        files = {f"{path.stem}.npz": sha256} | ({weights["file"]: weights["sha256"]} if weights else {})
-        position = {"epoch": self._epoch, "batch": self._batch, "is_over": is_over}
-        checkpoints.publish(path, {**position, **self._facts, "files": files, "callbacks": metrics[1]})
+        written = {f"{path.stem}.npz": sha256} | ({weights["file"]: weights["sha256"]} if weights else {})
+        position = {"epoch": self._epoch, "batch": self._batch, "is_stopped": is_stopped}
+        checkpoints.publish(path, {**position, **self._facts, "files": written, "callbacks": metrics[1]})
         self._name_best()
         self._steps, self._saved_at = 0, time.monotonic()
 

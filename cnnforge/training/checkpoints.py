@@ -43,6 +43,11 @@ class Checkpoint:
         return int(self.facts["batch"])
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether a callback ended training before its last epoch."""
+        return bool(self.facts["is_stopped"])
+
+    @property
     def state(self) -> Path:
         """The file of arrays."""
         return self.path.with_suffix(".npz")

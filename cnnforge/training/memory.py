@@ -36,22 +36,21 @@ def explained(compiled_model: Callable[[], keras.Model], feed: Feed) -> Iterator
         ) from error
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    # TensorFlow has a class of its own, JAX a message.
-    return (
+def _is_out_of_memory(error: BaseException | None) -> bool:
+    # TensorFlow has a class of its own, JAX a message; building a network turns either into an error of its plugin.
+    return error is not None and (
         isinstance(error, MemoryError)
         or type(error).__name__ == "ResourceExhaustedError"
         or "RESOURCE_EXHAUSTED" in str(error)
+        or _is_out_of_memory(error.__cause__)
     )
 
 
 def _size_that_fits(compiled_model: Callable[[], keras.Model], feed: Feed) -> int:
-    feed.start_epoch(0)
-    images, targets, *_ = feed[0]
-    size = len(images) // 2
+    size = min(feed.batch_size, len(feed.rows)) // 2
     while size:
         try:
-            compiled_model().train_on_batch(images[:size], targets[:size])
+            compiled_model().train_on_batch(feed.images.gather(feed.rows[:size]), feed.targets[:size])
         except Exception as error:
             if not _is_out_of_memory(error):
                 raise

@@ -9,7 +9,6 @@ import keras
 
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import PluginError, RecipeError
-from cnnforge.recipe import TrainingSection
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
@@ -61,14 +60,9 @@ def build_network(
 
 def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int, policy: str) -> keras.Model:
     """Return the recipe's network compiled as ``[training]`` says, its weights drawn from the recipe's seed."""
-    keras.utils.set_random_seed(resolved.recipe.training.seed)
+    training = resolved.recipe.training
+    keras.utils.set_random_seed(training.seed)
     model = build_model(resolved, num_classes, policy=policy)
-    compile_model(model, resolved.recipe.training, num_classes, steps_per_epoch)
-    return model
-
-
-def compile_model(model: keras.Model, training: TrainingSection, num_classes: int, steps_per_epoch: int) -> None:
-    """Compile a network as ``[training]`` says."""
     optimizer = components.build_optimizer(training, steps_per_epoch)
     fuse_large_updates(optimizer)
     model.compile(
@@ -76,6 +70,7 @@ def compile_model(model: keras.Model, training: TrainingSection, num_classes: in
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )
+    return model
 
 
 def _check(model: object, input_shape: tuple[int, int, int], num_classes: int, owner: str) -> None:

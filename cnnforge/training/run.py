@@ -183,7 +183,7 @@ class _Job:
             feed,
             validation_data=feeds.get("validation"),
             epochs=training.epochs,
-            initial_epoch=0 if start is None else training.epochs if start.facts["is_over"] else start.epoch,
+            initial_epoch=0 if start is None else training.epochs if start.is_stopped else start.epoch,
             shuffle=False,  # the feed shuffles
             verbose=0,
             callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=training.epochs, steps=len(feed)),

@@ -37,21 +37,15 @@ class Shell:
         chosen = {VARIABLE: f"{fault} {self.directory.path}"} if fault else {}
         return {**os.environ, **chosen, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
 
-    def start(self, *more: str, fault: str = "", **options: object) -> subprocess.CompletedProcess[str]:
-        return self._run(self.command("small.toml", "--name", "r", *more), fault, options)
+    def start(self, *more: str, fault: str = "") -> subprocess.CompletedProcess[str]:
+        return self._run(self.command("small.toml", "--name", "r", *more), fault)
 
     def resume(self, *more: str, fault: str = "") -> subprocess.CompletedProcess[str]:
-        return self._run(self.command("--resume", "r", *more), fault, {})
+        return self._run(self.command("--resume", "r", *more), fault)
 
-    def _run(self, command: list[str], fault: str, options: dict) -> subprocess.CompletedProcess[str]:
+    def _run(self, command: list[str], fault: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(fault),
-            capture_output=True,
-            text=True,
-            timeout=600,
-            **options,
+            command, cwd=self.folder, env=self.environment(fault), capture_output=True, text=True, timeout=600
         )
 
 

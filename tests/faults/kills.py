@@ -194,7 +194,7 @@ def _state_differences(one: RunDir, other: RunDir) -> list[str]:
     found = _array_differences("best weights", one.best_weights, other.best_weights)
     found += _array_differences("state", checkpoints[0].state, checkpoints[1].state)
     facts = [
-        {key: checkpoint.facts[key] for key in ("epoch", "batch", "is_over", "identity")}
+        {key: checkpoint.facts[key] for key in ("epoch", "batch", "is_stopped", "identity")}
         | {"callbacks": [item for item in checkpoint.facts["callbacks"] if item["class"] != "MetricsLog"]}
         for checkpoint in checkpoints
     ]

@@ -83,7 +83,13 @@ def explanation(path: Path) -> Path:
     ]
     file = path / "pictures" / "p.png"
     picture(file)
-    content: dict[str, Any] = {"run": "a run", "architecture": "catsdogs_cnn", "filters": "p", "groups": groups}
+    content: dict[str, Any] = {
+        "run": "a run",
+        "notice": "",
+        "architecture": "catsdogs_cnn",
+        "filters": "p",
+        "groups": groups,
+    }
     content |= {"kernel_shape": [3, 3, 3, 16], "layers": [{"name": "convolution_1", "shape": [148, 148, 16]}]}
     content |= {"agreement": {"num_photographs": 3, "mean": 0.5, "lowest": 0.1, "highest": 0.9}}
     uris = {"p": page.data_uri(file.read_bytes(), "image/png")}

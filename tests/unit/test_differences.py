@@ -6,11 +6,11 @@ from cnnforge.differences import differences
 
 
 def test_each_value_that_differs_is_named_with_both_values() -> None:
-    before = {"recipe": {"epochs": 15, "callbacks": []}, "plugin": {"version": "1.0"}, "gone": {}}
+    before = {"recipe": {"epochs": 15, "callbacks": []}, "plugin": {"version": "1.0"}, "gone": 1}
     now = {"recipe": {"epochs": 30, "callbacks": []}, "plugin": {"version": "1.0"}, "new": {"a": None}}
     assert differences(before, now) == [
         "recipe.epochs: was 15, is 30",
-        "gone: was {}, is nothing",
+        "gone: was 1, is nothing",
         "new.a: was nothing, is None",
     ]
 

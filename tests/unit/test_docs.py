@@ -78,11 +78,15 @@ def anchors(text: str) -> set[str]:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
-    """The built-in plugins, that of examples/ and those that the guides write, as their pyproject.toml says."""
+    """The built-in plugins, those of plugins/ and examples/ and those that the guides write."""
     host = PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})
     for distribution, names in generator.NEW_PLUGINS.items():
         scaffold.write_plugin(tmp_path / distribution, scaffold.plugin_files(distribution, **names))
-    for folder in (ONE_FILE, *(tmp_path / distribution for distribution in generator.NEW_PLUGINS)):
+    for folder in (
+        ONE_FILE,
+        *(ROOT / "plugins").glob("cnnforge-*"),
+        *(tmp_path / distribution for distribution in generator.NEW_PLUGINS),
+    ):
         monkeypatch.syspath_prepend(str(folder))
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for name, module in project["entry-points"]["cnnforge"].items():

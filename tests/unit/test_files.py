@@ -95,3 +95,9 @@ def test_a_folder_made_by_somebody_else_meanwhile_is_kept(tmp_path):
         (tmp_path / "folder").mkdir()
         (tmp_path / "folder" / "theirs.txt").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "theirs.txt"]
+
+
+def test_json_holds_a_file_name_that_is_no_utf8(tmp_path):
+    value = {"name": os.fsdecode(b"caf\xe9.jpg"), "city": "Zürich"}
+    write_json(tmp_path / "value.json", value)
+    assert json.loads((tmp_path / "value.json").read_text(encoding="utf-8")) == value

@@ -50,6 +50,19 @@ def test_a_folder_that_cannot_hold_runs_is_a_storage_error(resolved, tmp_path):
         run_dir.create(resolved, tmp_path / "runs")
 
 
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions as POSIX has them")
+def test_a_folder_one_may_not_write_to_is_a_storage_error(resolved, tmp_path):
+    (tmp_path / "runs").mkdir(mode=0o500)
+    user = os.geteuid()
+    os.seteuid(user or 65534)  # root is bound by no permission
+    try:
+        with pytest.raises(StorageError, match="Permission denied"):
+            run_dir.create(resolved, tmp_path / "runs", "mine")
+    finally:
+        os.seteuid(user)
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def test_facts_are_added_to_those_that_are_there(resolved, tmp_path):
     made = run_dir.create(resolved, tmp_path)
     made.update_run(status="done", seconds=1.5)

@@ -120,6 +120,7 @@ def test_the_public_names_are_these_and_all_exist():
         "Options",
         "RecipeSpec",
         "Tune",
+        "cache_dir",
         "head",
         "hookimpl",
         "natural_key",

@@ -31,6 +31,7 @@ def write(explained: Explained, trained: TrainedRun, directory: Path) -> dict[st
     numbers = iter(range(1, 1_000_000))
     content = {
         "run": trained.directory.path.absolute().name,
+        "notice": trained.directory.read_run()["data"].get("notice", ""),
         "architecture": trained.resolved.architecture.spec.name,
         "filters": None if explained.kernel is None else pictures.save("filters.png", filter_sheet(explained.kernel)),
         "kernel_shape": None if explained.kernel is None else list(explained.kernel.shape),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
@@ -11,12 +12,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnforge.run_dir import RunDir
 from tests.e2e.serve.conftest import TOKEN, Served, serving
 from tests.serving import expected, load_run, make_run, wait_until
-from tests.unit.data.image_cases import BOMBS, JPEG
+from tests.unit.data.image_cases import BOMBS, JPEG, encode, pattern
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,19 @@ def test_srv09_a_request_that_never_ends_is_not_waited_for(run: RunDir, tmp_path
             assert time.monotonic() - start < 10
         assert served.process.wait(30) == 143
     assert "Traceback" not in served.errors.read_text(encoding="utf-8")
+
+
+def test_srv14_predict_and_serve_say_the_same_of_the_same_files(run: RunDir, served: Served, tmp_path: Path) -> None:
+    for number in range(40):
+        content = encode(np.roll(pattern(60, 128), number, axis=1))
+        (tmp_path / f"{number:02}.jpg").write_bytes(content)
+    done = cnnforge("predict", str(run.path), str(tmp_path), "--json")
+    paths = sorted(tmp_path.iterdir())
+    with served.client() as client:
+        answer = client.post("/predict", files=[("images", (path.name, path.read_bytes())) for path in paths]).json()
+    printed = [{**line, "name": Path(line["name"]).name} for line in json.loads(done.stdout)]
+    assert answer["predictions"] == printed
+    assert len(printed) == 40
 
 
 def test_an_address_in_use_is_said_before_anything_is_loaded(run: RunDir) -> None:

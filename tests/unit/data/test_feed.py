@@ -15,6 +15,7 @@ class NumberedRows:
     """Images whose pixels are their row number, which remember what was asked for."""
 
     shape = (1, 1, 3)
+    dtype = np.dtype(np.uint8)
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []

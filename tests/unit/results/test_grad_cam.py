@@ -8,6 +8,8 @@ import pytest
 
 from cnnforge.errors import RecipeError
 from cnnforge.results.grad_cam import grad_cam
+from cnnforge_catsdogs import CatsDogsCnnOptions
+from cnnforge_catsdogs.model import build as catsdogs_cnn
 from tests.unit.results import networks
 
 BUILDERS = networks.WITH_CONVOLUTION
@@ -76,3 +78,26 @@ def test_many_images_are_explained_as_one_by_one():
 def test_a_network_without_convolution_is_refused():
     with pytest.raises(RecipeError, match="expected a network with a convolution"):
         grad_cam(networks.without_convolution(2), networks.picture(), 1)
+
+
+def test_the_classic_network_is_explained():
+    options = CatsDogsCnnOptions(filters=(4, 8), dense_units=8)
+    model = catsdogs_cnn(options, input_shape=(48, 64, 3), num_classes=2)
+    images = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
+    maps = grad_cam(model, images, 1)
+    assert maps.shape == (2, 48, 64)
+    assert maps.max() == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ResNet50V2"])
+def test_a_network_of_keras_applications_inside_another_is_explained(name):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((64, 64, 3))
+    backbone = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=(64, 64, 3))
+    x = keras.layers.GlobalAveragePooling2D()(backbone(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    maps = grad_cam(model, np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8), 2)
+    assert maps.shape == (1, 64, 64)
+    assert np.isfinite(maps).all()
+    assert np.ptp(maps) > 0

@@ -15,6 +15,7 @@ import pytest
 import cnnforge
 from cnnforge import Field, recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
+from cnnforge.errors import PluginError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
 from cnnforge.reporter import SilentReporter
@@ -49,13 +50,32 @@ SPEC = cnnforge.ArchitectureSpec(
     name="with_backbone", summary="s", build=f"{__name__}:build", options=FrozenOptions, input_shape=(24, 24, 3),
     backbone="features",
 )  # fmt: skip
+WRONG = dataclasses.replace(SPEC, name="wrong", backbone="trunk")
 WITHOUT = dataclasses.replace(SPEC, name="without", backbone=None)
+
+
+class FailOnce(keras.callbacks.Callback):
+    """Ends a run within its second epoch, the first time it is asked to."""
+
+    is_due = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if FailOnce.is_due and (self.epoch, batch) == (1, 1):
+            FailOnce.is_due = False
+            raise RuntimeError("on purpose")
 
 
 class Plugin:
     @cnnforge.hookimpl
+    def cnnforge_callbacks(self) -> list[keras.callbacks.Callback]:
+        return [FailOnce()]
+
+    @cnnforge.hookimpl
     def cnnforge_architectures(self) -> list[cnnforge.ArchitectureSpec]:
-        return [SPEC, WITHOUT]
+        return [SPEC, WITHOUT, WRONG]
 
 
 class Listener(SilentReporter):
@@ -130,6 +150,20 @@ def test_callbacks_of_keras_save_the_whole_network_too(registry: Registry, tiny_
     assert keras.saving.load_model(tmp_path / "kept.keras").input_shape == (None, 24, 24, 3)
 
 
+def test_a_run_that_ends_within_an_epoch_goes_on_with_the_features(
+    registry: Registry, tiny_images: Path, tmp_path: Path
+) -> None:
+    whole, _ = train(registry, tiny_images, tmp_path / "whole", "training.checkpoint_steps=1")
+    FailOnce.is_due = True
+    with pytest.raises(RuntimeError, match="on purpose"):
+        train(registry, tiny_images, tmp_path / "broken", "training.checkpoint_steps=1")
+    found = resolved(registry, tiny_images, "training.epochs=4", "training.checkpoint_steps=1")
+    resumed, listener = RunDir(tmp_path / "broken" / "with_backbone"), Listener()
+    run(Run(resumed, found), open_source(found), registry.host, listener)
+    assert [line for line in listener.lines if line.startswith("Resume")] == ["Resume   after 1 epochs and 1 batches"]
+    assert metrics(resumed) == metrics(whole)
+
+
 def run_once(registry: Registry, data: Path, *settings: str) -> tuple[keras.Model, bool, Listener]:
     """Build and split; return the model, whether another is trained in its place, and what was said."""
     found, listener = resolved(registry, data, *settings), Listener()
@@ -155,6 +189,13 @@ def test_a_backbone_whose_features_change_runs_in_every_epoch(
     _, is_split, listener = run_once(registry, tiny_images, setting)
     assert not is_split
     assert listener.about_backbone() == [f"Backbone frozen, and run in every epoch all the same: {s}" for s in said]
+
+
+def test_a_backbone_that_is_no_layer_is_the_plugins_fault(
+    registry: Registry, tiny_images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(PluginError, match="architecture 'wrong' of plugin test:backbone: expected the layer 'trunk'"):
+        train(registry, tiny_images, tmp_path, architecture="wrong")
 
 
 def features_folder() -> Path:
