@@ -114,10 +114,10 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         return self._ready.get(index, 0.0)
 
     def on_epoch_begin(self) -> None:
-        self._ready.clear()  # what Keras read to learn the shapes of batches does not count
+        self._is_under_way = True  # the threads are, too, and may have the first batch ready
 
     def on_epoch_end(self) -> None:
-        if len(self._ready) == len(self):  # Keras calls this before the first epoch too
+        if self._is_under_way:  # Keras calls this before the first epoch too
             self.start_epoch(self._epoch + 1)
 
     def start_epoch(self, epoch: int, first_batch: int = 0) -> None:
@@ -127,6 +127,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         """
         self.first_batch = first_batch
         self._epoch = epoch
+        self._is_under_way = False
         self._ready: dict[int, float] = {}
         if self.shuffle_seed is None:
             self._order = np.arange(len(self.rows))

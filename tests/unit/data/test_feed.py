@@ -69,6 +69,7 @@ def test_every_place_is_as_likely_for_every_image() -> None:
 def test_the_next_epoch_follows_and_any_epoch_can_be_the_first() -> None:
     running = feed(np.arange(40), 7, shuffle_seed=3)
     for _ in range(2):
+        running.on_epoch_begin()
         rows_of_epoch(running)
         running.on_epoch_end()
     assert rows_of_epoch(running) == rows_of_epoch(feed(np.arange(40), 7, shuffle_seed=3, epoch=2))
