@@ -161,7 +161,7 @@ def _continue(task: Task) -> None:
         shutil.copytree(before.checkpoints, now.checkpoints, dirs_exist_ok=True)
         found = checkpoints.newest(now.checkpoints, print)
         if found is not None:
-            checkpoints.publish(found.path, {**found.facts, "is_over": False})
+            checkpoints.publish(found.path, {**found.facts, "is_stopped": False})
 
 
 def _wait_for(directory: RunDir) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 import re
@@ -46,10 +47,8 @@ def requirements() -> tuple[str, str]:
     browser = os.environ.get("CNNFORGE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if not browser:
         pytest.skip("needs Chromium: apt-get install chromium, or set CNNFORGE_CHROMIUM to one")
-    axe = os.environ.get("CNNFORGE_AXE")
-    if not axe:
-        pytest.skip("needs axe-core: npm pack axe-core, unpack it, and set CNNFORGE_AXE to its axe.min.js")
-    return browser, Path(axe).read_text(encoding="utf-8")
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
+    return browser, axe.read_text(encoding="utf-8")
 
 
 def check(page: Path, folder: Path, *, width: int = 1280, is_dark: bool = False) -> dict[str, Any]:

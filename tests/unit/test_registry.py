@@ -80,7 +80,7 @@ def test_an_unknown_name_is_answered_with_the_broken_plugins_that_may_have_it(si
     broken = site.install("aaa-broken", "raise ImportError")
     with pytest.raises(UnknownNameError) as caught:
         Registry(PluginHost.discover({})).executors.get("ray")
-    assert "Available: none" in str(caught.value)
+    assert "Available: local" in str(caught.value)
     assert broken in caught.value.hint
 
 
