@@ -20,9 +20,10 @@ test: $(VENV)/installed
 test-photographs: $(VENV)/installed
 	$(BIN)/pytest -m photographs
 
-# Runs that are killed, interrupted, and robbed of disk and memory: some ten minutes on two cores.
+# Runs that are killed, interrupted, and robbed of disk, memory and nodes: some ten minutes on two cores.
 test-faults: $(VENV)/installed
 	$(BIN)/pytest -m "faults or not faults" tests/faults
+	$(BIN)/pytest -m faults plugins
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed

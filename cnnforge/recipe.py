@@ -299,7 +299,7 @@ def _replace_architecture(values: dict[str, Any], name: str) -> None:
     values["architecture"] = {"name": name}
     tuning = values.get("tuning", {})
     if "search" in tuning:
-        tuning["search"] = [key for key in tuning["search"] if not str(key).startswith("architecture.")]
+        tuning["search"] = [key for key in tuning["search"] if str(key).partition(".")[0] != "architecture"]
 
 
 def _parse_value(text: str) -> Any:

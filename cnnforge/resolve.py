@@ -11,7 +11,7 @@ from cnnforge import keras_index
 from cnnforge.errors import RecipeError
 from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
 from cnnforge.registry import Entry, Registry
-from cnnforge.search_spaces import wanted_spaces
+from cnnforge.search_spaces import WHOLE_ARCHITECTURE, wanted_spaces
 from cnnforge.specs import ArchitectureSpec, DataSourceSpec, Options
 from cnnforge.tune import SearchSpace
 from cnnforge.validation import validate
@@ -61,7 +61,26 @@ def search_spaces(resolved: ResolvedRecipe) -> dict[str, SearchSpace]:
     Raises:
         RecipeError: A key names nothing that has a search space, or a range of ``[tuning.space]`` is none.
     """
+    if WHOLE_ARCHITECTURE in resolved.recipe.tuning.search:
+        _check_whole(resolved)
     return wanted_spaces(resolved.recipe.tuning, resolved.architecture.spec.options)
+
+
+def _check_whole(resolved: ResolvedRecipe) -> None:
+    """Check that the architecture brings a search space of its own, and that no option is searched beside it."""
+    spec, search = resolved.architecture.spec, resolved.recipe.tuning.search
+    if spec.search_space is None:
+        raise RecipeError(
+            f"tuning.search: {WHOLE_ARCHITECTURE!r} stands for the architecture's own search space, and {spec.name!r}"
+            " brings none",
+            hint=f"name its options instead; `cnnforge show {spec.name}` lists those that have a search space",
+        )
+    single = [key for key in search if key.startswith(f"{WHOLE_ARCHITECTURE}.")]
+    if single:
+        raise RecipeError(
+            f"tuning.search: expected {WHOLE_ARCHITECTURE!r} or single options, received {', '.join(search)}",
+            hint=f"leave out {', '.join(single)}: the architecture's own search space decides on all options",
+        )
 
 
 def _check_ranges(resolved: ResolvedRecipe) -> None:

@@ -13,6 +13,9 @@ from cnnforge.recipe import RangeSection, TrainingSection, TuningSection
 from cnnforge.specs import Options, search_space
 from cnnforge.tune import Choice, EachInt, FloatRange, IntRange, SearchSpace
 
+WHOLE_ARCHITECTURE = "architecture"
+"""In ``tuning.search``: what the ``search_space`` function of the architecture draws, instead of single options."""
+
 
 def available_spaces(options: type[Options]) -> dict[str, SearchSpace]:
     """Return every search space of an architecture's options and of the training settings, by dotted key."""
@@ -25,7 +28,7 @@ def available_spaces(options: type[Options]) -> dict[str, SearchSpace]:
 
 
 def wanted_spaces(tuning: TuningSection, options: type[Options]) -> dict[str, SearchSpace]:
-    """Return the search space of every setting that ``tuning.search`` names, by its dotted key.
+    """Return the search space of every setting that ``tuning.search`` names by its dotted key.
 
     A range in ``tuning.space`` may give a space to a setting that has none of its own.
 
@@ -35,7 +38,8 @@ def wanted_spaces(tuning: TuningSection, options: type[Options]) -> dict[str, Se
     marks = available_spaces(options)
     stated = {f"{section}.{name}": r for section, ranges in tuning.space.items() for name, r in ranges.items()}
     settings = {f"{section}.{name}" for section, owner in _owners(options).items() for name in owner.model_fields}
-    for key in tuning.search:
+    wanted = [key for key in tuning.search if key != WHOLE_ARCHITECTURE]
+    for key in wanted:
         if key not in marks and (key not in stated or key not in settings):
             raise RecipeError(
                 f"tuning.search: {key!r} has no search space.{did_you_mean(key, marks)} Available: {', '.join(marks)}"
@@ -46,7 +50,7 @@ def wanted_spaces(tuning: TuningSection, options: type[Options]) -> dict[str, Se
                 f"tuning.space: {key!r} is not searched.{did_you_mean(key, tuning.search)}",
                 hint=f"name it in tuning.search, or on the command line: --search {key}",
             )
-    return {key: _stated(key, marks.get(key), stated[key]) if key in stated else marks[key] for key in tuning.search}
+    return {key: _stated(key, marks.get(key), stated[key]) if key in stated else marks[key] for key in wanted}
 
 
 def _owners(options: type[Options]) -> Mapping[str, type[BaseModel]]:

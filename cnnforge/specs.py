@@ -80,6 +80,9 @@ class ArchitectureSpec(Spec):
         input_shape: Height, width and channels used when the recipe names no ``data.image_size``.
         backbone: Name of the layer whose output is all that the head takes. While nothing up to that layer can be
             trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
+        search_space: ``"package.module:function"`` with the signature
+            ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
+            settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.
     """
 
     kind: ClassVar[str] = "architecture"
@@ -88,9 +91,10 @@ class ArchitectureSpec(Spec):
     options: type[Options] = Options
     input_shape: tuple[int, int, int] = (150, 150, 3)
     backbone: str | None = None
+    search_space: str | None = None
 
     def deferred_names(self) -> tuple[str, ...]:
-        return (self.build,)
+        return (self.build,) if self.search_space is None else (self.build, self.search_space)
 
     def problems(self) -> list[str]:
         found = Spec.problems(self) + options_problems(self.options)
@@ -149,8 +153,12 @@ class ExecutorSpec(Spec):
     """A place where trials run.
 
     Args:
-        start: ``"package.module:function"`` with the signature ``start(options) -> concurrent.futures.Executor``.
-        options: Its settings.
+        start: ``"package.module:function"`` with the signature
+            ``start(options, *, directory) -> concurrent.futures.Executor``. Every worker must see the study's
+            ``directory``, for what comes of a trial is what it writes there; where one does not, or differs in the
+            plugins it has, ``start`` raises. A worker that dies is an exception with ``kind = "killed"``, for which
+            the trial is tried once more. ``shutdown(cancel_futures=True)`` asks running tasks to stop, as Ctrl-C does.
+        options: Its settings. A field called ``workers``, how many tasks run at a time, receives ``--workers``.
     """
 
     kind: ClassVar[str] = "executor"

@@ -12,7 +12,7 @@ from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
 from cnnforge.registry import Entry
-from cnnforge.specs import RecipeSpec
+from cnnforge.specs import ArchitectureSpec, RecipeSpec
 
 if TYPE_CHECKING:
     from cnnforge.recipe import Recipe
@@ -62,7 +62,9 @@ def _as_json(entry: Entry[Any]) -> dict[str, Any]:
         recipe, spaces, size = _resolve(entry)
         document = {"recipe": recipe.model_dump(mode="json"), "search": spaces, "search_size": size}
         return {**describe_entry(entry), **document}
-    return {**describe_entry(entry), **schema.options_schema(entry.spec.options)}
+    document = {**describe_entry(entry), **schema.options_schema(entry.spec.options)}
+    drawn = _drawn(entry)
+    return {**document, "search_space": drawn} if drawn else document
 
 
 def _as_text(entry: Entry[Any]) -> str:
@@ -79,7 +81,22 @@ def _options_text(entry: Entry[Any]) -> str:
         for name, setting in settings.items()
     ]
     notes = [setting.get("description", "") for setting in settings.values()]
-    return render(("option", "default", "allowed", "search space"), rows, notes)
+    table = render(("option", "default", "allowed", "search space"), rows, notes)
+    drawn = _drawn(entry)
+    return f"{table}\n\n{_spaces_table('`--search architecture` searches', drawn)}" if drawn else table
+
+
+def _drawn(entry: Entry[Any]) -> dict[str, str]:
+    """Return what an architecture's own search space draws; Keras Tuner is imported only if there is one."""
+    if not isinstance(entry.spec, ArchitectureSpec) or entry.spec.search_space is None:
+        return {}
+    from cnnforge.tuning.conditional import discover, drawing_of
+
+    return {h.name: h.text for h in discover(drawing_of(entry))}
+
+
+def _spaces_table(title: str, spaces: dict[str, str]) -> str:
+    return render((title, "search space"), list(spaces.items()))
 
 
 def _recipe_text(entry: Entry[Any]) -> str:
@@ -87,8 +104,7 @@ def _recipe_text(entry: Entry[Any]) -> str:
     toml = recipe.to_toml().rstrip()
     if not spaces:
         return toml
-    table = render(("`cnnforge tune` searches", "search space"), list(spaces.items()))
-    return f"{toml}\n\n{table}\n{size}"
+    return f"{toml}\n\n{_spaces_table('`cnnforge tune` searches', spaces)}\n{size}"
 
 
 def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
@@ -97,5 +113,7 @@ def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
     from cnnforge.tuning.space import describe_size, hyperparameters
 
     resolved = resolve_recipe(entry.spec.name)
-    spaces = {key: space.describe() for key, space in search_spaces(resolved).items()}
-    return resolved.recipe, spaces, describe_size(hyperparameters(resolved))
+    found = hyperparameters(resolved)
+    spaces = {h.name: h.text for h in found if h.drawing}
+    spaces |= {key: space.describe() for key, space in search_spaces(resolved).items()}
+    return resolved.recipe, spaces, describe_size(found)

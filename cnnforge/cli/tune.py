@@ -79,14 +79,14 @@ def tune(
         from cnnforge.tuning.search import Workers
         from cnnforge.tuning.tune import tune as run_study
 
-        place = Workers(start(options), getattr(options, "workers", 1), Interrupt())
+        place = Workers(start(options, directory=directory.path), getattr(options, "workers", 1), Interrupt())
         directory = run_study(planned, directory, place, view, deadline=deadline, fork=fork)
         view.show_result(directory)
     if as_json:
         echo_json({"study": str(directory.path), **directory.read()})
 
 
-def _executor(resolved: ResolvedRecipe) -> tuple[Callable[[Options], Executor], Options]:
+def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Options]:
     """Return what starts the executor that the recipe names, and its options."""
     from cnnforge.deferred import import_deferred
     from cnnforge.validation import validate

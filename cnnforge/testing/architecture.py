@@ -53,6 +53,11 @@ class ArchitectureContract(PluginContract):
     def test_every_corner_of_the_search_space_builds(self, network: Network) -> None:
         network_checks.check_corners(network)
 
+    def test_the_own_search_space_draws_options_that_build(self, network: Network) -> None:
+        if not self.spec.search_space:
+            pytest.skip("brings no search space of its own")
+        network_checks.check_search_space(network)
+
     def test_the_seed_decides_the_weights(self, network: Network) -> None:
         network_checks.check_seed(network)
 

@@ -13,12 +13,16 @@ import numpy as np
 
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, RecipeError
+from cnnforge.registry import Entry
 from cnnforge.specs import ArchitectureSpec, Options, search_space
 from cnnforge.testing.elsewhere import call_elsewhere
 from cnnforge.testing.failure import fail
-from cnnforge.testing.network import Network, noise, outputs_of
+from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
+from cnnforge.testing.plugin_checks import restored
 from cnnforge.training.weights import load_weights, save_weights
 from cnnforge.tune import EachInt
+from cnnforge.tuning import space as spaces
+from cnnforge.tuning.conditional import check, discover, drawing_of, draws
 
 MAX_CORNERS = 16
 _TOLERANCE = 1e-4
@@ -79,6 +83,21 @@ def check_corners(network: Network) -> None:
                 "narrow the range of the Tune mark, or build that too; `cnnforge tune` would try it",
                 error,
             )
+
+
+def check_search_space(network: Network) -> None:
+    """Check that what the architecture's own search space draws can be built: its corners and some more."""
+    drawing = drawing_of(Entry(network.spec, UNDER_TEST))
+    values: dict[str, Any] = {}
+    try:
+        space = discover(drawing)
+        check(drawing, space, network.spec.options)
+        for values in [*spaces.corners(space), *draws(space, MAX_CORNERS)]:
+            options = restored(network.spec.options, drawing.options(values))
+            replace(network, options=options).try_to_build()
+    except CnnforgeError as error:
+        where = f" at {values}" if values else ""
+        fail(f"the search space fails{where}: {error}", "draw only what can be built; `cnnforge tune` would", error)
 
 
 def corners(options: Options) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from cnnforge.run_dir import RunDir
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.pruning import history
 from cnnforge.tuning.search import View, Workers
-from cnnforge.tuning.space import Values, defaults, recipe_of, settings
+from cnnforge.tuning.space import Values, defaults, settings
 from cnnforge.tuning.study import Study, Trial
 from cnnforge.tuning.trial import Task
 
@@ -61,7 +61,7 @@ def confirm(study: Study, workers: Workers, view: View) -> list[Confirmed]:
     tuning, first_seed = study.base.tuning, study.base.training.seed + 1
     own = defaults(study.space)
     chosen = {trial.id: trial.settings for trial in study.distinct_ranking()[: tuning.confirm]}
-    chosen = {name: values for name, values in chosen.items() if values != own} | {DEFAULT: own}
+    chosen = {name: v for name, v in chosen.items() if study.recipe_of(v) != study.base} | {DEFAULT: own}
     seeds = [first_seed + number for number in range(tuning.confirm_seeds)]
     view.say(f"Confirm  {len(chosen)} configurations on {len(seeds)} fresh seeds each, the recipe's own among them")
     runs = {(name, seed): _directory(study, name, seed) for name in chosen for seed in seeds}
@@ -120,10 +120,11 @@ def _directory(study: Study, name: str, seed: int) -> RunDir:
 
 
 def _task(study: Study, values: Values, seed: int, directory: RunDir) -> Task:
-    recipe = recipe_of(study.base, values)
+    recipe = study.recipe_of(values)
     training = recipe.training.model_copy(update={"seed": seed})
     text = recipe.model_copy(update={"training": training}).to_toml()
-    return Task(directory.path, text, study.objective, time_limit_seconds=study.base.tuning.trial_time_limit_seconds)
+    path = directory.path.absolute()
+    return Task(path, text, study.objective, time_limit_seconds=study.base.tuning.trial_time_limit_seconds)
 
 
 def _confirmed(study: Study, name: str, values: Values, runs: dict[int, RunDir]) -> Confirmed:

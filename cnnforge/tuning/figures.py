@@ -53,11 +53,10 @@ def parallel_coordinates(trials: Sequence[Trial], spaces: Sequence[Space], best:
     body = [_axis(x, s["label"], *_ends(s), y) for x, s in zip(xs, spaces, strict=False)]
     body.append(_axis(xs[-1], objective, number(min(scores)), number(max(scores)), y))
     for trial in scored:
-        heights = [y(position(s, trial["values"][s["name"]])) for s in spaces]
-        heights.append(y((trial["score"] - min(scores)) / span))
-        path = " ".join(
-            f"{'L' if i else 'M'}{round(x, 1)} {h}" for i, (x, h) in enumerate(zip(xs, heights, strict=True))
-        )
+        passed = [(x, s) for x, s in zip(xs, spaces, strict=False) if s["name"] in trial["values"]]
+        points = [(x, y(position(s, trial["values"][s["name"]]))) for x, s in passed]
+        points.append((xs[-1], y((trial["score"] - min(scores)) / span)))
+        path = " ".join(f"{'L' if i else 'M'}{round(x, 1)} {height}" for i, (x, height) in enumerate(points))
         shade = (trial["score"] - min(scores)) / span
         body.append(_path(trial, path, best, shade, f"{objective} {number(trial['score'])}"))
     text = f"{len(scored)} trials; each line passes the values of one trial and ends at its {objective}."
@@ -65,8 +64,8 @@ def parallel_coordinates(trials: Sequence[Trial], spaces: Sequence[Space], best:
 
 
 def slice_chart(trials: Sequence[Trial], space: Space, best: str | None, objective: str) -> Markup:
-    """Return a dot for each trial: the value of one setting against the objective."""
-    scored = [t for t in trials if t["score"] is not None]
+    """Return a dot for each trial that has the setting: its value against the objective."""
+    scored = [t for t in trials if t["score"] is not None and space["name"] in t["values"]]
     _, ticks, y = _plane(1, [t["score"] for t in scored])
     x = Scale(0, 1, _LEFT + 14, WIDTH - _RIGHT - 14)
     low, high = _ends(space)

@@ -12,7 +12,6 @@ import pickle
 import queue
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
@@ -23,6 +22,7 @@ from typing import Annotated, Any, TypeVar
 import cnnforge
 from cnnforge import Field
 from cnnforge.processors import num_processors
+from cnnforge.tuning.attempt import attempt
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def cnnforge_executors() -> Iterator[cnnforge.ExecutorSpec]:
     )
 
 
-def start(options: LocalOptions) -> LocalExecutor:
+def start(options: LocalOptions, *, directory: Path) -> LocalExecutor:  # noqa: ARG001 - one machine sees one disk
     """Return the executor."""
     return LocalExecutor(options.workers)
 
@@ -178,13 +178,13 @@ def _serve(sender: Connection, slot: _Slot, pickled: bytes) -> None:
         os.setpgrp()  # Ctrl-C in the terminal is for the parent, which passes it on
     threading.Thread(target=_end_with_parent, daemon=True).start()
     slot.take()
-    try:
-        function, args, kwargs = pickle.loads(pickled)  # noqa: S301 - from our own parent process
-        answer: tuple[Exception | None, Any] = (None, function(*args, **kwargs))
-    except BaseException as error:  # whatever it is, the parent decides
-        answer = (_sendable(error), None)
-    sender.send(answer)
+    sender.send(attempt(_call, [pickled], {}))
     os._exit(0)
+
+
+def _call(pickled: bytes) -> Any:
+    function, args, kwargs = pickle.loads(pickled)  # noqa: S301 - from our own parent process
+    return function(*args, **kwargs)
 
 
 def _end_with_parent() -> None:
@@ -192,11 +192,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _sendable(error: BaseException) -> Exception:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - what we have just made
-    except Exception:  # anything may go wrong when foreign exceptions are pickled
-        return RuntimeError("".join(traceback.format_exception(error)))
-    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")

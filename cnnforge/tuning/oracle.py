@@ -12,7 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from cnnforge.errors import CnnforgeError, StorageError
 from cnnforge.recipe import TuningSection
 from cnnforge.tune import Choice, FloatRange, IntRange
 from cnnforge.tuning.objective import Objective
-from cnnforge.tuning.space import Hyperparameter, Values, defaults, is_inside
+from cnnforge.tuning.space import Hyperparameter, Values, completed, defaults, is_inside
 
 _COLLISIONS = 1000  # draws of a configuration already tried before a space counts as exhausted
 _SEED_STRIDE = 10_000  # Keras Tuner adds 1 to its seed for every number it draws
@@ -70,7 +70,7 @@ class Oracle:
     def ask(self, worker: str) -> tuple[str, Values | None]:
         """Return the state ``"RUNNING"``, ``"IDLE"`` (wait) or ``"STOPPED"``, and the values of a new trial."""
         number = len(self._oracle.trials)
-        own = defaults(self._space)
+        own = completed(self._space, defaults(self._space))
         # The recipe's own configuration comes first, so that everything is compared with it.
         if number == 0 and self._algorithm in _FREE and is_inside(self._space, own):
             return self._create(worker, own)
@@ -109,7 +109,7 @@ class Oracle:
 
     def _known(self, original: Any, trial_id: str, values: Values) -> dict[str, Any]:
         """Return a known answer, having let those oracles that keep books of their questions write them."""
-        encoded = {h.name: _encoded(h.space, values[h.name]) for h in self._space}
+        encoded = {h.name: _encoded(h.space, values[h.name]) for h in self._space if h.name in values}
         if self._algorithm not in _FREE:
             proposed = original(trial_id).get("values") or {}
             if {name: proposed.get(name) for name in encoded} != encoded:
@@ -156,9 +156,13 @@ def _package(error: ImportError) -> str:
 
 
 def _hyperparameters(keras_tuner: Any, space: Sequence[Hyperparameter]) -> Any:
-    found = keras_tuner.HyperParameters()
+    found, spaces = keras_tuner.HyperParameters(), {h.name: h.space for h in space}
     for hyperparameter in space:
-        _add(found, hyperparameter)
+        with ExitStack() as scopes:
+            for condition in hyperparameter.when:
+                values = [_encoded(spaces[condition.name], value) for value in condition.values]
+                scopes.enter_context(found.conditional_scope(condition.name, values))
+            _add(found, hyperparameter)
     return found
 
 
@@ -184,7 +188,7 @@ def _encoded(space: Any, value: Any) -> Any:
 
 def _decoded(space: Sequence[Hyperparameter], values: Values) -> dict[str, Any]:
     found = {name: value for name, value in values.items() if name.startswith(_HYPERBAND)}
-    for h in space:
+    for h in (h for h in space if h.name in values):
         value = values[h.name]
         options = {str(_encoded(h.space, v)): v for v in h.space.values} if isinstance(h.space, Choice) else {}
         found[h.name] = options.get(str(value), value)

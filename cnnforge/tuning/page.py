@@ -39,7 +39,7 @@ def render(study: Facts) -> str:
         facts=facts(study),
         curves=figures.learning_curves(trials, best, objective) if scored else "",
         parallel=figures.parallel_coordinates(trials, study["space"], best, objective) if scored else "",
-        slices=[(s["label"], figures.slice_chart(trials, s, best, objective)) for s in study["space"] if scored],
+        slices=[(s["label"], figures.slice_chart(trials, s, best, objective)) for s in drawn(study, scored)],
         seeds=figures.seeds_chart(study["confirmed"], study["evaluated_split"]) if has_accuracy(study) else "",
         importance=mattered(study, scored),
         failed=[trial for trial in trials if trial["status"] == "failed"],
@@ -51,6 +51,11 @@ def ranked(study: Facts) -> list[Facts]:
     """Return the trials with a score, the best first."""
     scored = [trial for trial in study["trials"] if trial["score"] is not None]
     return sorted(scored, key=lambda trial: trial["score"], reverse=study["direction"] == "max")
+
+
+def drawn(study: Facts, scored: Sequence[Facts]) -> list[Facts]:
+    """Return the spaces that any of the trials with a score has drawn from."""
+    return [space for space in study["space"] if any(space["name"] in trial["values"] for trial in scored)]
 
 
 def has_accuracy(study: Facts) -> bool:
@@ -94,7 +99,12 @@ def facts(study: Facts) -> list[tuple[str, str]]:
 def mattered(study: Facts, scored: Sequence[Facts]) -> tuple[Importance, list[tuple[str, float]]]:
     """Return the importance of the settings, and each setting with its share, the largest first."""
     spaces = study["space"]
-    positions = [[figures.position(s, t["values"][s["name"]]) for s in spaces] for t in scored]
+    positions = [[_position(s, t["values"]) for s in spaces] for t in scored]
     found = importance(positions, [trial["score"] for trial in scored])
     pairs = zip((s["label"] for s in spaces), found.shares, strict=False)
     return found, sorted(pairs, key=lambda pair: -pair[1])
+
+
+def _position(space: Facts, values: Facts) -> float:
+    """Return where a trial's value lies in its range; below it, where the setting did not count."""
+    return figures.position(space, values[space["name"]]) if space["name"] in values else -1.0

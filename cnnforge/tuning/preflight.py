@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cnnforge import recipe as recipes
 from cnnforge import resolve
@@ -21,7 +21,6 @@ from cnnforge.host import PluginHost
 from cnnforge.recipe import Recipe
 from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.tuning.space import describe, recipe_of
 
 if TYPE_CHECKING:
     import keras
@@ -59,12 +58,19 @@ class Facts:
         return max(self.num_parameters) * _BYTES * _FILES_PER_TRIAL * num_trials
 
 
-def examine(recipe: str, corners: Sequence[dict[str, Any]], *, is_new: bool) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A configuration: its values in words, and its recipe, TOML."""
+
+    text: str
+    recipe: str
+
+
+def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
     """Return the facts of a search.
 
     Args:
-        recipe: The recipe that the trials vary, TOML.
-        corners: Values of hyperparameters: the recipe's own, all smallest, all largest, then others.
+        corners: The recipe that the trials vary, then the corners of the space.
         is_new: Whether to build the corners and to measure; a study that goes on has done so.
 
     Raises:
@@ -78,15 +84,14 @@ def examine(recipe: str, corners: Sequence[dict[str, Any]], *, is_new: bool) -> 
     from cnnforge.training.feeds import make_feeds
 
     registry = Registry(PluginHost.discover())
-    base = recipes.from_values(tomllib.loads(recipe), "study", "of the study")
-    resolved = resolve.resolve(base, registry)
+    at_corners = [_resolved(point, registry) for point in (corners if is_new else corners[:1])]
+    resolved = at_corners[0]
     data = prepare(resolved, open_source(resolved), lambda *_: None)
     feeds = make_feeds(resolved, data)
-    at_corners = [resolve.resolve(recipe_of(base, values), registry) for values in (corners if is_new else corners[:1])]
     compiled = [
         partial(compiled_at, corner, len(data.manifest.class_names), len(feeds["train"])) for corner in at_corners
     ]
-    sizes = [_size(_built(build, values), base) for build, values in zip(compiled, corners, strict=False)]
+    sizes = [_size(_built(build, point), resolved.recipe) for build, point in zip(compiled, corners, strict=False)]
     policy = _policy(resolved, compiled[0], feeds["train"])
     largest = max(range(len(sizes)), key=lambda i: sizes[i][1])
     model, logs = _measured(compiled[0](policy), feeds)
@@ -111,12 +116,16 @@ def compiled_at(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int
     return compiled_model(resolved, num_classes, steps_per_epoch, policy)
 
 
-def _built(build: Callable[[str], keras.Model], values: dict[str, Any]) -> keras.Model:
+def _resolved(point: Point, registry: Registry) -> ResolvedRecipe:
+    return resolve.resolve(recipes.from_values(tomllib.loads(point.recipe), "study", "of the study"), registry)
+
+
+def _built(build: Callable[[str], keras.Model], point: Point) -> keras.Model:
     try:
         return build("float32")
     except RecipeError as error:
         raise RecipeError(
-            f"the search space has configurations that cannot be built, such as {describe(values)}:\n{error}",
+            f"the search space has configurations that cannot be built, such as {point.text}:\n{error}",
             hint="narrow the space: [tuning.space], or `--set tuning.space.SECTION.KEY={low=…, high=…}`",
         ) from None
 

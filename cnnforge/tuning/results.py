@@ -13,7 +13,7 @@ from cnnforge.outcome import now
 from cnnforge.recipe import Recipe
 from cnnforge.tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge.tuning.page import write_page
-from cnnforge.tuning.space import Hyperparameter, recipe_of, settings
+from cnnforge.tuning.space import Hyperparameter, settings
 from cnnforge.tuning.study import Study, Trial
 
 
@@ -48,8 +48,8 @@ def write(study: Study, confirmed: Sequence[Confirmed], *, is_over: bool) -> Non
 def best_recipe(study: Study, confirmed: Sequence[Confirmed]) -> Recipe | None:
     """Return the complete recipe of the configuration that came out best, None if no trial has a score."""
     if confirmed:
-        return recipe_of(study.base, confirmed[0].values)
-    return study.recipe_of(study.ranking()[0]) if study.ranking() else None
+        return study.recipe_of(confirmed[0].values)
+    return study.recipe_of(study.ranking()[0].settings) if study.ranking() else None
 
 
 def sentence(confirmed: Sequence[Confirmed]) -> str:
@@ -82,7 +82,7 @@ def _space(number: int, hyperparameter: Hyperparameter) -> dict[str, Any]:
     """Return a hyperparameter and its range, for pictures."""
     space = hyperparameter.space
     described = {"id": number, "name": hyperparameter.name, "label": hyperparameter.label, "kind": space.kind}
-    return {**described, "text": space.describe(), "default": hyperparameter.default, **asdict(space)}
+    return {**described, "text": hyperparameter.text, "default": hyperparameter.default, **asdict(space)}
 
 
 def _write_table(study: Study) -> None:
@@ -97,6 +97,6 @@ def _write_table(study: Study) -> None:
         ranking = study.ranking()
         for trial in study.trials.values():
             score = study.score(trial) if trial in ranking else ""
-            values = [trial.values[name] for name in names]
+            values = [trial.values.get(name, "") for name in names]
             row = [trial.id, trial.status, score, len(trial.history), trial.seconds, *values, trial.reason]
             writer.writerow(row)

@@ -174,15 +174,15 @@ class Search:
 
 def _task(study: Study, trial: Trial) -> Task:
     tuning = study.base.tuning
-    recipe = study.recipe_of(trial)
+    recipe = study.recipe_of(trial.settings)
     measured = recipe.evaluation.model_copy(update={"split": "validation", "num_mistakes": 0})
     return Task(
-        study.directory.trial(trial.id).path,
+        study.directory.trial(trial.id).path.absolute(),  # a worker may have another current folder
         recipe.model_copy(update={"evaluation": measured}).to_toml(),
         study.objective,
         tuning.pruning,
         trial.last_epoch,
-        study.directory.trial(trial.continues).path if trial.continues else None,
+        study.directory.trial(trial.continues).path.absolute() if trial.continues else None,
         tuning.trial_time_limit_seconds,
     )
 

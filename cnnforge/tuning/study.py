@@ -125,9 +125,9 @@ class Study:
             best.setdefault(repr(sorted(trial.settings.items())), trial)
         return list(best.values())
 
-    def recipe_of(self, trial: Trial) -> Recipe:
-        """Return the recipe of a trial."""
-        return spaces.recipe_of(self.base, trial.settings)
+    def recipe_of(self, values: Values) -> Recipe:
+        """Return the recipe of a trial with these values."""
+        return spaces.recipe_of(self.base, self.space, values)
 
     def _apply(self, event: dict[str, Any], *, is_replay: bool = False) -> None:
         trial = apply(self.trials, event)

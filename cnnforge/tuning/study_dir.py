@@ -138,7 +138,7 @@ def identity(resolved: ResolvedRecipe, space: Sequence[Hyperparameter], fingerpr
     recipe = {section: values[section] for section in ("data", "architecture", "training", "evaluation")}
     recipe["data"].pop("path", None)  # moved photographs are the same photographs
     return {
-        "space": {h.name: h.space.describe() for h in space},
+        "space": {h.name: h.text for h in space},
         "tuning": tuning,
         "recipe": recipe,
         "plugins": plugin_versions(resolved),

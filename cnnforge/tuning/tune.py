@@ -16,9 +16,9 @@ from cnnforge.tuning import confirmation, results
 from cnnforge.tuning.fork import take_over
 from cnnforge.tuning.oracle import import_keras_tuner
 from cnnforge.tuning.plan import Plan, num_trials
-from cnnforge.tuning.preflight import Facts, examine
+from cnnforge.tuning.preflight import Facts, Point, examine
 from cnnforge.tuning.search import Search, View, Workers
-from cnnforge.tuning.space import corners, describe_size
+from cnnforge.tuning.space import corners, describe, describe_size, recipe_of
 from cnnforge.tuning.study import Study
 from cnnforge.tuning.study_dir import StudyDir, changes, check_same, forked, held, identity
 
@@ -73,8 +73,11 @@ def tune(
 
 def _examined(plan: Plan, directory: StudyDir, workers: Workers) -> Facts:
     """Return what a worker finds out, while this process imports Keras Tuner."""
-    points = list(corners(plan.space))
-    future = workers.executor.submit(examine, plan.recipe.to_toml(), points, is_new=not directory.exists())
+    points = [
+        Point(describe(values) or "the recipe itself", recipe_of(plan.recipe, plan.space, values).to_toml())
+        for values in corners(plan.space)
+    ]
+    future = workers.executor.submit(examine, points, is_new=not directory.exists())
     import_keras_tuner()
     try:
         facts = future.result()

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.e2e.test_run import make_photographs
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--set", "data.image_size=[24,24]", "--set", "training.epochs=2", "--set", "training.batch_size=16"]
+TIME_LIMIT = 60  # seconds, long for the trials of these tests even on a busy machine
 FILTERS = ["--set", "architecture.filters=[8,16]", "--set", "architecture.dense_units=16", "--search",
            "architecture.filters", "--search", "training.learning_rate"]  # fmt: skip
 
@@ -182,24 +184,53 @@ def test_whatever_happens_to_a_trial_it_is_named_and_the_search_goes_on(site: Si
     site.install("troubled", (ROOT / "tests" / "e2e" / "troubled.py").read_text(encoding="utf-8"))
     tuner = Tuner(tmp_path, site.path)
     options = ["--algorithm", "grid", "--trials", "20", "--workers", "2", "--set", "tuning.confirm=0", "--name", "s"]
+    options += ["--set", f"tuning.trial_time_limit_seconds={TIME_LIMIT}"]
     done = tuner.run("directory-cnn", "--architecture", "troubled", "--search", "architecture.trouble", *options)
     assert done.returncode == 0, done.stderr
     trials = {t["settings"]["architecture.trouble"]: t for t in read(tuner.study("s") / "study.json")["trials"]}
-    assert len(trials) == 7
+    assert len(trials) == 9
     assert trials.pop("none")["status"] == "finished"
     assert {kind: (trial["status"], trial["score"]) for kind, trial in trials.items()} == dict.fromkeys(
         trials, ("failed", None)
     )
     expected = {
-        "raises": "KeyError: 'no such layer'", "exits": "SystemExit: 3", "out of memory": "MemoryError",
-        "diverges": "expected a finite loss", "killed": "SIGKILL", "garbage": "Error",
+        "raises": "KeyError: 'no such layer'", "exits": "SystemExit: 3", "leaves": "exit code 3",
+        "out of memory": "MemoryError", "diverges": "expected a finite loss", "killed": "SIGKILL", "garbage": "Error",
+        "hangs": "longer than its time limit",
     }  # fmt: skip
     for kind, words in expected.items():
         assert words in trials[kind]["reason"], trials[kind]
         assert words in done.stdout
     assert [kind for kind, trial in trials.items() if trial["num_retries"]] == ["killed"]
-    kinds = {"out of memory": "out of memory", "diverges": "diverged", "killed": "killed"}
+    kinds = {"out of memory": "out of memory", "diverges": "diverged", "killed": "killed", "leaves": "exited"}
+    kinds |= {"hangs": "hangs"}
+    assert "_make_trouble" in trials["hangs"]["cause"]
     assert {kind: trials[kind]["kind"] for kind in kinds} == kinds
+
+
+def test_a_conditional_space_is_searched_as_the_architecture_draws_it(site: Site, tmp_path: Path) -> None:
+    site.install("acme-stack", (ROOT / "tests" / "e2e" / "conditional.py").read_text(), module="conditional")
+    tuner = Tuner(tmp_path, site.path)
+    options = ["--algorithm", "random", "--trials", "4", "--workers", "2", "--set", "tuning.confirm=1", "--name", "s"]
+    options += ["--set", "tuning.confirm_seeds=1", "--set", "training.epochs=1"]
+    done = tuner.run("directory-cnn", "--architecture", "stack", "--search", "architecture", *options)
+    assert done.returncode == 0, done.stderr
+    assert "Space    at most " in done.stdout
+    study = read(tuner.study("s") / "study.json")
+    for trial in study["trials"]:
+        options_of = recipe_at(tuner.study("s") / "trials" / trial["trial"])["architecture"]
+        assert len(options_of["filters"]) == trial["values"]["architecture.num_blocks"]
+        assert options_of["units"] == trial["values"].get("architecture.units", 8)
+    assert len({len(trial["values"]) for trial in study["trials"]}) > 1
+    assert study["confirmed"][-1]["name"] == "default" or study["winner"] == "default"
+    show = [sys.executable, "-m", "cnnforge", "show", "stack"]
+    shown = subprocess.run(show, env=tuner.environ, capture_output=True, text=True, check=True).stdout
+    assert "architecture.units" in shown
+    assert "4 | 8; if head is dense" in shown
+
+
+def recipe_at(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
 
 
 def test_a_trial_of_hyperbands_next_round_goes_on_from_the_checkpoint(tmp_path: Path) -> None:

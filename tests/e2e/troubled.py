@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cnnforge
 from cnnforge import Field, Tune
 
-KINDS = ("none", "raises", "exits", "out of memory", "diverges", "killed", "garbage")
+KINDS = ("none", "raises", "exits", "leaves", "out of memory", "diverges", "killed", "garbage", "hangs")
 
 
 class TroubledOptions(cnnforge.Options):
     trouble: Annotated[
-        Literal["none", "raises", "exits", "out of memory", "diverges", "killed", "garbage"],
+        Literal["none", "raises", "exits", "leaves", "out of memory", "diverges", "killed", "garbage", "hangs"],
         Field(description="what happens"), Tune.choice(*KINDS),
     ] = "none"  # fmt: skip
 
@@ -51,6 +52,7 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
     import os
     import signal
     import sys
+    import threading
 
     import numpy as np
 
@@ -58,8 +60,10 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
         raise KeyError("no such layer")
     if kind == "exits":
         sys.exit(3)
+    if kind == "leaves":
+        os._exit(3)
     if kind == "out of memory":
-        np.empty(2**60, np.uint8)
+        _fill_the_address_space()
     if kind == "diverges":
         for variable in model.trainable_variables:
             variable.assign(variable * np.nan)
@@ -67,3 +71,21 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "garbage":
         directory.run.write_bytes(b"\x00garbage")
+    if kind == "hangs":
+        threading.Event().wait()
+
+
+def _fill_the_address_space() -> None:
+    """Take memory until there is none left, in an address space that has room for little more than there is now."""
+    import sys
+
+    import numpy as np
+
+    if sys.platform == "linux":
+        import resource
+
+        size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + 2**27, resource.RLIM_INFINITY))
+    taken = []
+    while True:
+        taken.append(np.ones(2**22 if sys.platform == "linux" else 2**60, np.uint8))

@@ -34,3 +34,11 @@ def test_fifty_runs_killed_at_random_are_equal_to_the_last_bit() -> None:
 @pytest.mark.faults
 def test_two_hundred_kills_during_saving_leave_no_damage() -> None:
     assert "200 kills" in drive("saves", "--kills", "200", "--seed", "1", timeout=1200)
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_a_search_killed_twenty_times_is_equal_to_one_that_never_was() -> None:
+    output = drive("study_kills", "--kills", "20", "--seed", "0", timeout=3600)
+    assert "20 kills" in output
+    assert "equal to the uninterrupted one" in output

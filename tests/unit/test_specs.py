@@ -67,6 +67,7 @@ def test_a_sound_spec_has_no_problems(spec):
         (architecture(summary="x" * 101), "a summary of one line"),
         (architecture(build="package.module"), "expected 'package.module:function', received 'package.module'"),
         (architecture(build="package:a.b"), "received 'package:a.b'"),
+        (architecture(search_space="package.module"), "received 'package.module'"),
         (architecture(input_shape=(150, 150)), "received (150, 150)"),
         (architecture(input_shape=(0, 150, 3)), "received (0, 150, 3)"),
         (architecture(options=dict), "expected a subclass of cnnforge.Options, received options=<class 'dict'>"),

@@ -28,6 +28,14 @@ def corner_fails(options, *, input_shape, num_classes):
     return sound(options, input_shape=input_shape, num_classes=num_classes)
 
 
+def draws_units(hp):
+    return {"units": hp.Choice("units", [8, 16])}
+
+
+def draws_too_few_units(hp):
+    return {"units": hp.Int("units", 0, 8)}
+
+
 def ignores_num_classes(options, *, input_shape, num_classes):
     inputs, x = body(input_shape)
     return keras.Model(inputs, cnnforge.head(x, 2))

@@ -21,9 +21,15 @@ class UnitsOptions(cnnforge.Options):
     units: Annotated[int, Field(ge=1, description="filters"), Tune.choice(8, 16)] = 8
 
 
+BUILDS = {"draws_what_is_refused": "sound", "draws_what_fails": "corner_fails"}
+DRAWN = {"draws_what_is_refused": "draws_too_few_units"}
+
+
 def network(build: str, **spec: Any) -> Network:
     described = {"name": "broken", "summary": "broken", "options": UnitsOptions, "input_shape": (16, 16, 3), **spec}
-    found = cnnforge.ArchitectureSpec(build=f"tests.unit.testing.broken_networks:{build}", **described)
+    module = "tests.unit.testing.broken_networks"
+    described |= {"search_space": f"{module}:{DRAWN.get(build, 'draws_units')}"}
+    found = cnnforge.ArchitectureSpec(build=f"{module}:{BUILDS.get(build, build)}", **described)
     return Network(found, UnitsOptions(), found.input_shape)
 
 
@@ -32,6 +38,7 @@ CHECKS: dict[str, Check] = {
     "sizes": lambda n, _: network_checks.check_sizes(n),
     "small_images": lambda n, _: network_checks.check_small_images(n),
     "corners": lambda n, _: network_checks.check_corners(n),
+    "search_space": lambda n, _: network_checks.check_search_space(n),
     "build": lambda n, _: n.build(),
     "seed": lambda n, _: network_checks.check_seed(n),
     "saving": lambda n, folder: network_checks.check_saving(n.build(), folder),
@@ -45,6 +52,8 @@ CHECKS: dict[str, Check] = {
 # The fault, the check that finds it, what it says is wrong and what it says to do.
 BROKEN = [
     ("corner_fails", "corners", "{'units': 16}, a corner of the search space, cannot be built", "narrow the range"),
+    ("draws_what_is_refused", "search_space", "what is refused: .*units", "draw only what can be built"),
+    ("draws_what_fails", "search_space", "fails at .*'architecture.units': 16.*: .*KeyError", "draw only what can be"),
     ("ignores_num_classes", "probabilities", r"expected output shape \(None, 7\) for 7 classes", "cnnforge.head"),
     ("one_size_only", "sizes", r"expected input shape \(None, 47, 16, 3\)", "mend what build does"),
     ("logits", "probabilities", "the output is no probabilities", "cnnforge.head"),

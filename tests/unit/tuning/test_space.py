@@ -21,7 +21,7 @@ def test_a_list_becomes_a_hyperparameter_for_each_element():
 def test_values_make_the_recipe_of_a_trial():
     planned = make_plan("tuning.search=['architecture.filters','training.learning_rate','training.batch_size']")
     values = spaces.defaults(planned.space) | {"architecture.filters[1]": 128, "training.batch_size": 32}
-    recipe = spaces.recipe_of(planned.recipe, values)
+    recipe = spaces.recipe_of(planned.recipe, planned.space, values)
     assert recipe.architecture.model_extra["filters"] == [16, 128, 64]
     assert (recipe.training.batch_size, recipe.training.learning_rate) == (32, 0.001)
     assert recipe.data == planned.recipe.data
