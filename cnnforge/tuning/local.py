@@ -6,6 +6,7 @@ interpreter, must end nothing else.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -179,6 +180,7 @@ def _serve(sender: Connection, slot: _Slot, pickled: bytes) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     slot.take()
     sender.send(attempt(_call, [pickled], {}))
+    gc.collect()  # what is left of a pool of processes, whose semaphores Python would call leaked
     os._exit(0)
 
 

@@ -63,7 +63,7 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
     if kind == "leaves":
         os._exit(3)
     if kind == "out of memory":
-        _fill_the_address_space()
+        _ask_for_more_memory_than_there_is()
     if kind == "diverges":
         for variable in model.trainable_variables:
             variable.assign(variable * np.nan)
@@ -75,17 +75,19 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
         threading.Event().wait()
 
 
-def _fill_the_address_space() -> None:
-    """Take memory until there is none left, in an address space that has room for little more than there is now."""
+def _ask_for_more_memory_than_there_is() -> None:
+    """Have an address space of 128 MB more than is in use, and ask for twice that; elsewhere than on Linux for 2**60 B.
+
+    At once, not little by little until nothing is left, which would end other threads of this process first.
+    """
     import sys
 
     import numpy as np
 
-    if sys.platform == "linux":
-        import resource
+    if sys.platform != "linux":
+        np.empty(2**60, np.uint8)
+    import resource
 
-        size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + 2**27, resource.RLIM_INFINITY))
-    taken = []
-    while True:
-        taken.append(np.ones(2**22 if sys.platform == "linux" else 2**60, np.uint8))
+    size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + 2**27, resource.RLIM_INFINITY))
+    np.empty(2**28, np.uint8)
