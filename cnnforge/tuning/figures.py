@@ -123,7 +123,8 @@ def _name(item: Mapping[str, Any]) -> str:
 def _plane(num_epochs: int, values: Sequence[float]) -> tuple[Scale, list[float], Scale]:
     finite = [value for value in values if math.isfinite(value)]
     pad = 0.05 * (max(finite) - min(finite))
-    ticks = charts.ticks(min(finite), max(finite) + pad, ceiling=1.0 if max(finite) <= 1 else math.inf)
+    ceiling = 1.0 if max(finite) <= 1 else math.inf
+    ticks = charts.ticks(min(finite), min(max(finite) + pad, ceiling), ceiling)
     last = max(2, num_epochs)
     return Scale(1, last, _LEFT + 10, WIDTH - _RIGHT), ticks, Scale(ticks[0], ticks[-1], HEIGHT - _BOTTOM, _TOP)
 

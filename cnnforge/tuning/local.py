@@ -6,7 +6,6 @@ interpreter, must end nothing else.
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import pickle
@@ -180,8 +179,17 @@ def _serve(sender: Connection, slot: _Slot, pickled: bytes) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     slot.take()
     sender.send(attempt(_call, [pickled], {}))
-    gc.collect()  # what is left of a pool of processes, whose semaphores Python would call leaked
+    _give_semaphores_back()
     os._exit(0)
+
+
+def _give_semaphores_back() -> None:
+    """Do of the way out what is missed: Python would warn of semaphores, such as Keras's, that are left behind."""
+    from multiprocessing import synchronize, util
+
+    for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined] # noqa: SLF001
+        if finalizer._callback is synchronize.SemLock._cleanup:  # type: ignore[attr-defined] # noqa: SLF001
+            finalizer()
 
 
 def _call(pickled: bytes) -> Any:

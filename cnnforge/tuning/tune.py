@@ -48,7 +48,7 @@ def tune(
     with workers.interrupt as interrupt, ExitStack() as stack:
         stack.enter_context(held(directory))
         try:
-            facts = _examined(plan, directory, workers)
+            facts = _examined(plan, workers, is_new=fork or not directory.exists())
             interrupt.defers = True
             now = identity(plan.resolved, plan.space, facts.fingerprint)
             origin = None
@@ -71,13 +71,13 @@ def tune(
     return directory
 
 
-def _examined(plan: Plan, directory: StudyDir, workers: Workers) -> Facts:
+def _examined(plan: Plan, workers: Workers, *, is_new: bool) -> Facts:
     """Return what a worker finds out, while this process imports Keras Tuner."""
     points = [
         Point(describe(values) or "the recipe itself", recipe_of(plan.recipe, plan.space, values).to_toml())
         for values in corners(plan.space)
     ]
-    future = workers.executor.submit(examine, points, is_new=not directory.exists())
+    future = workers.executor.submit(examine, points, is_new=is_new)
     import_keras_tuner()
     try:
         facts = future.result()

@@ -32,6 +32,15 @@ def raise_unpicklable() -> None:
     raise Unpicklable(1, 2)
 
 
+def keep_a_lock() -> None:
+    import multiprocessing
+
+    kept.append(multiprocessing.Lock())
+
+
+kept: list[object] = []
+
+
 def leave(how: str) -> None:
     {
         "sys.exit": lambda: sys.exit(3),

@@ -76,6 +76,19 @@ def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path):
     wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
 
 
+def test_locks_that_a_task_leaves_behind_are_not_called_leaked(tmp_path: Path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "from cnnforge.tuning.local import LocalExecutor; from tests.unit.tuning import tasks\n"
+        "if __name__ == '__main__':\n"
+        "    with LocalExecutor(1) as executor:\n"
+        "        executor.submit(tasks.keep_a_lock).result()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
+    done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_gpus_are_shared_out(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     environs = [slot.environ for slot in local._slots(3)]

@@ -107,6 +107,12 @@ def test_positions_lie_between_0_and_1(space, value, expected):
     assert figures.position(space, value) == pytest.approx(expected)
 
 
+def test_an_axis_of_accuracies_ends_at_1():
+    _, ticks, y = figures._plane(6, [0.44, 0.5, 0.99])
+    assert (ticks[-1], y.high) == (1.0, 1.0)
+    assert figures._plane(6, [0.5, 2.0])[1][-1] > 2.0
+
+
 def test_importance_finds_the_setting_that_matters_and_says_when_it_cannot():
     generator = np.random.default_rng(0)
     positions = generator.random((60, 3))
