@@ -14,6 +14,7 @@ from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
 from cnnforge.training import components
 from cnnforge.training.fused_updates import fuse_large_updates
+from cnnforge.training.late_relu import rectify_after_pooling
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -70,6 +71,7 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )
+    rectify_after_pooling(model)
     return model
 
 

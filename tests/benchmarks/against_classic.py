@@ -1,6 +1,6 @@
 """CNNForge against the classic script on the same photographs, in turn, in one run.
 
-``python tests/benchmarks/against_classic.py ARCHIVE [--seeds 3] [--epochs 15] [--only LABEL ...]``. The archive is
+``python tests/benchmarks/against_classic.py ARCHIVE [--seeds 0 1 2] [--epochs 15] [--only LABEL ...]``. The archive is
 unpacked for the scripts into the very splits that CNNForge uses. Every round trains CNNForge with ``precision=auto``
 and with float32, the classic, and the pipeline of Keras's guides in both precisions; the table gives medians of the
 times and means of the accuracies. CNNForge's times are those of the whole process, with an empty image store.
@@ -41,7 +41,7 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--subset", type=float, default=1.0, help="share of the photographs to use")
     parser.add_argument("--only", nargs="+", choices=SIDES, default=list(SIDES))
@@ -50,7 +50,7 @@ def main() -> None:
     results: dict[str, list[dict[str, Any]]] = {label: [] for label in arguments.only}
     with tempfile.TemporaryDirectory(dir=arguments.work_dir) as work:
         folder = unpack(arguments.archive, Path(work), arguments.subset)
-        for seed in range(arguments.seeds):
+        for seed in arguments.seeds:
             for label in arguments.only:
                 program, precision = SIDES[label]
                 if program == "cnnforge":
