@@ -1,4 +1,4 @@
-"""The test of figure 1 for plain Keras: ``fit`` with ``BackupAndRestore``, killed, started again, compared by the bit."""
+"""The test of figure 1 for plain Keras: ``fit`` with ``BackupAndRestore``, killed, started again, compared."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def measure(seed: int) -> Figure:
     by_kind = Counter({kind: times for (kind, outcome), times in ours.items() if outcome == kills.EQUAL})
     return Figure(
         ours=share(equal, NUM_KILLED),
-        theirs=f"`BackupAndRestore`: {share(theirs[plain_training.EQUAL], NUM_KILLED)}; of a training without shuffling,"
-        f" dropout and augmentation {share(without_chance[plain_training.EQUAL], NUM_WITHOUT_CHANCE)}",
+        theirs=f"`BackupAndRestore`: {share(theirs[plain_training.EQUAL], NUM_KILLED)}; where nothing is shuffled,"
+        f" dropped out or augmented {share(without_chance[plain_training.EQUAL], NUM_WITHOUT_CHANCE)}",
         count=f"{NUM_KILLED} runs each, killed once to three times",
         is_met=equal == NUM_KILLED,
         details={
