@@ -109,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise StorageError(f"expected a JSON object in {path}, received {type(content).__name__}")

@@ -276,3 +276,16 @@ ARTEFACTS = (
     Artefact("a search's oracle", write_study, read_study),
     Artefact("image store", write_store, read_store),
 )
+
+
+def write_carelessly(folder: Path, version: int) -> None:
+    (folder / "file.txt").write_text(f"{version}\n" * 100, encoding="utf-8")
+
+
+def read_careless(folder: Path) -> int:
+    lines = (folder / "file.txt").read_text(encoding="utf-8").splitlines()
+    return int(lines[0]) if len(lines) == 100 and len(set(lines)) == 1 else TORN
+
+
+CARELESS = Artefact("a file written in place", write_carelessly, read_careless)
+"""Not CNNForge's: it shows that the faults tear files that are not written with care."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import random
@@ -9,12 +10,12 @@ import shutil
 import signal
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnforge.errors import CnnforgeError
-from tests.reliability.artefacts import ARTEFACTS, Artefact
+from tests.reliability.artefacts import ARTEFACTS, CARELESS, Artefact
 from tests.reliability.figure import Figure, share
 from tests.reliability.injection import KINDS, Disk, failing
 
@@ -160,5 +161,17 @@ def in_child(function: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def names(artefacts: Sequence[Artefact]) -> list[str]:
-    return [artefact.name for artefact in artefacts]
+def main() -> None:
+    """Bring a few faults about in each artefact, and show how many were survived."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    import_everything()
+    tallies = [faults(artefact, options.seed, options.faults) for artefact in (*ARTEFACTS, CARELESS)]
+    for tally in tallies:
+        print(f"{tally.name}: {tally.survived} of {tally.faults} {tally.torn}")
+
+
+if __name__ == "__main__":
+    main()

@@ -89,6 +89,8 @@ def test_a_whole_number_is_a_real_number(recipe_file, registry):
         (b"[data]\nsource = 'a'\nsource = 'b'\n", "expected TOML: Cannot overwrite a value"),
         (b"[data\n", "expected TOML: "),
         (b"\xff\xfe[data]", "not UTF-8 text"),
+        (b"a = " + b"[" * 20_000, "expected TOML: "),
+        (b"a = 1" + b"0" * 20_000, "expected TOML: "),
         (f"format = {FORMAT_VERSION + 1}\n[later]\n".encode(), f"received format={FORMAT_VERSION + 1}"),
         (b"format = '1'\n", "format: expected a valid integer"),
         (b"name = 'With Spaces'\n", "name: "),
