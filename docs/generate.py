@@ -1,13 +1,15 @@
 """Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
-SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and
-``new PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
+SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH``,
+``reliability PART`` of what ``make reliability`` measured, and ``new PATH``, a file that ``cnnforge new plugin``
+writes. A test checks that every block is up to date.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -196,6 +198,22 @@ def _default_of_parameter(default: Any) -> str:
     return f"`{default}`" if default else ""
 
 
+def _reliability(part: str) -> str:
+    """Return a part of what ``make reliability`` measured: its ``table``, ``conditions``, or cases of the catalogue."""
+    path = ROOT / "docs" / "reliability.json"
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if part == "table":
+        headers = ("", "figure", "must be", "CNNForge", "the same test otherwise", "of")
+        keys = ("title", "target", "ours", "theirs", "count")
+        return _table(headers, [(number, *(record[key] for key in keys)) for number, record in kept.items()])
+    if part == "conditions":
+        keys = ("measured", "machine", "seed", "seconds")
+        rows = [(number, *(str(record[key]) for key in keys)) for number, record in kept.items()]
+        packages = ", ".join(f"{name} {version}" for name, version in kept["1"]["packages"].items())
+        return f"{_table(('figure', 'measured', 'on', 'seed', 'seconds'), rows)}\n\n{packages}"
+    return _table(("case", "what"), list(kept["3"]["details"][part].items()))
+
+
 def _markdown(text: str) -> str:
     """Return a docstring's text as Markdown."""
     return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
@@ -220,6 +238,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "hooks": _hooks,
     "new": _new,
     "options": _options,
+    "reliability": _reliability,
     "settings": _settings,
 }
 

@@ -15,12 +15,15 @@ from pathlib import Path
 
 from tests.reliability.figure import FIGURES, measure
 
+ORDER = (1, 2, 4, 5, 6, 7, 8, 9, 10, 3)
+"""The catalogue comes last: some of its cases are what the other figures measure."""
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", type=int, nargs="+", choices=FIGURES, default=list(FIGURES), metavar="NUMBER")
+    parser.add_argument("--only", type=int, nargs="+", choices=FIGURES, default=list(ORDER), metavar="NUMBER")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if len(options.only) == 1:

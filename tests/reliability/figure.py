@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import platform
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -67,9 +68,10 @@ class Figure:
 
 def measure(number: int, seed: int) -> Figure:
     """Measure one figure, keep it and return it."""
-    start = time.monotonic()
-    found: Figure = importlib.import_module(f"tests.reliability.{FIGURES[number].module}").measure(seed)
-    asked = FIGURES[number]
+    start, asked = time.monotonic(), FIGURES[number]
+    with tempfile.TemporaryDirectory(prefix="cnnforge-cache-") as cache:
+        os.environ |= {"CNNFORGE_CACHE_DIR": f"{cache}/cache", "CNNFORGE_DATA_DIR": f"{cache}/data"}
+        found: Figure = importlib.import_module(f"tests.reliability.{asked.module}").measure(seed)
     record = {
         "title": asked.title,
         "target": asked.target,
