@@ -227,12 +227,15 @@ def at_cache(folder: Path) -> Any:
     return mock.patch.dict("os.environ", {"CNNFORGE_CACHE_DIR": str(folder / "cache")})
 
 
+RANDOM = "tuning.algorithm=random"
+
+
 def write_study(folder: Path, version: int) -> None:
     """Ask for a trial and tell what came of it; Keras Tuner's oracle writes its own files meanwhile."""
     from cnnforge.tuning.trial import Outcome
     from tests.unit.tuning.conftest import make_study
 
-    study = make_study(folder)
+    study = make_study(folder, RANDOM)
     trial = next((trial for trial in study.trials.values() if not trial.is_over), None) or study.next_trial()
     study.conclude(trial, Outcome("finished", [version / 10]), 1.0)
 
@@ -241,7 +244,7 @@ def read_study(folder: Path) -> int:
     """Return how many trials are over, if all values asked for, and the next ones, are what they would have been."""
     from tests.unit.tuning.conftest import make_study
 
-    study = make_study(folder)
+    study = make_study(folder, RANDOM)
     num_over = sum(trial.is_over for trial in study.trials.values())
     while len(study.trials) < 3:
         study.next_trial()
@@ -258,7 +261,7 @@ def undisturbed_values() -> list[Any]:
     with tempfile.TemporaryDirectory() as name:
         for version in (1, 2):
             write_study(Path(name), version)
-        study = make_study(Path(name))
+        study = make_study(Path(name), RANDOM)
         study.next_trial()
         return [trial.values for trial in study.trials.values()]
 
