@@ -199,19 +199,25 @@ def _default_of_parameter(default: Any) -> str:
 
 
 def _reliability(part: str) -> str:
-    """Return a part of what ``make reliability`` measured: its ``table``, ``conditions``, or cases of the catalogue."""
+    """Return a part of what ``make reliability`` measured: the ``figures``, their ``conditions``, untested cases."""
     path = ROOT / "docs" / "reliability.json"
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if part == "table":
-        headers = ("", "figure", "must be", "CNNForge", "the same test otherwise", "of")
-        keys = ("title", "target", "ours", "theirs", "count")
-        return _table(headers, [(number, *(record[key] for key in keys)) for number, record in kept.items()])
-    if part == "conditions":
-        keys = ("measured", "machine", "seed", "seconds")
-        rows = [(number, *(str(record[key]) for key in keys)) for number, record in kept.items()]
-        packages = ", ".join(f"{name} {version}" for name, version in kept["1"]["packages"].items())
-        return f"{_table(('figure', 'measured', 'on', 'seed', 'seconds'), rows)}\n\n{packages}"
-    return _table(("case", "what"), list(kept["3"]["details"][part].items()))
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if part in _RELIABILITY:
+        headers, keys = _RELIABILITY[part]
+        return _table(("", *headers), [(n, *(str(record[key]) for key in keys)) for n, record in kept.items()])
+    return _table(("case", "what"), list(kept.get("3", {}).get("details", {}).get(part, {}).items()))
+
+
+_RELIABILITY = {
+    "figures": (
+        ("figure", "must be", "CNNForge", "the same test otherwise", "of"),
+        ("title", "target", "ours", "theirs", "count"),
+    ),
+    "conditions": (
+        ("measured", "on", "with", "seed", "seconds"),
+        ("measured", "machine", "packages", "seed", "seconds"),
+    ),
+}
 
 
 def _markdown(text: str) -> str:

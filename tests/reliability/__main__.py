@@ -32,7 +32,7 @@ def main() -> None:
         alone = [sys.executable, "-m", "tests.reliability", "--seed", str(options.seed), "--only"]
         codes = [subprocess.run([*alone, str(number)], check=False).returncode for number in options.only]
         is_met = not any(codes)
-        subprocess.run([sys.executable, "docs/generate.py"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "docs/generate.py"], cwd=ROOT, check=True)
     sys.exit(not is_met)
 
 

@@ -19,7 +19,7 @@ from cnnforge.run_dir import recorded_packages
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"
 """Figures measured apart are kept here and make one table, in ``docs/reliability.md``."""
 
-_PACKAGES = ("cnnforge", "keras", "keras-tuner", "tensorflow", "numpy", "pillow", "pluggy")
+_PACKAGES = ("cnnforge", "keras", "keras-tuner", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def measure(number: int, seed: int) -> Figure:
         "seconds": round(time.monotonic() - start),
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.system()}, {os.cpu_count()} processors, Python {platform.python_version()}",
-        "packages": recorded_packages(_PACKAGES),
+        "packages": ", ".join(f"{name} {version}" for name, version in recorded_packages(_PACKAGES).items()),
     }
     kept = read_kept() | {str(number): record}
     files.write_json(KEPT, dict(sorted(kept.items(), key=lambda item: int(item[0]))))
