@@ -134,12 +134,10 @@ def _do(do: Callable[[], object], work: Path) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     try:
         do()
-    except (CnnforgeError, ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
-        print(type(error).__name__, " ".join(str(error).split())[:200])
-        return 3
     except BaseException as error:
-        print(type(error).__name__, " ".join(str(error).split())[:200])
-        return 97
+        print(type(error).__name__, " ".join(str(error).split())[:200], flush=True)
+        is_refusal = isinstance(error, Exception) and not isinstance(error, MemoryError | RecursionError | SystemError)
+        return 3 if is_refusal else 97
     return 0
 
 
