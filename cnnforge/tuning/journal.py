@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -46,10 +47,18 @@ class Journal:
             StorageError: It cannot be written.
         """
         line = {"event": event, **facts}
-        with files.storage_errors(self._path), self._path.open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        content = memoryview(json.dumps(line).encode() + b"\n")
+        # Unbuffered: what a failing disk did not take must not be tried again when the file is closed.
+        with files.storage_errors(self._path), self._path.open("ab", buffering=0) as file:
+            start = file.tell()
+            try:
+                while content:
+                    content = content[file.write(content) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(start)  # an event that could not be kept never happened
+                raise
         return line
 
     def _event(self, number: int, line: bytes) -> dict[str, Any]:

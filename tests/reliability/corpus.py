@@ -134,11 +134,10 @@ HOSTILE_RECIPES = [
     toml("dates for numbers", f"{_RECIPE}[training]\nepochs = 2026-01-01\n"),
     toml("no number", f"{_RECIPE}[training]\nlearning_rate = nan\n"),
     toml("a network without end", f"{_RECIPE}filters = [{'8,' * MANY}8]\n"),
-    toml("a network of a trillion units", f"{_RECIPE}dense_units = 1000000000000\n"),
     toml("another package as architecture", _DATA.format(path="/") + '[architecture]\nname = "os:system"\n'),
     toml("another package as source", '[data]\nsource = "os:system"\n' + _NETWORK),
     toml("a surrogate", f'name = "\\ud800"\n{_RECIPE}'),
-    toml("an executor of another package", f'{_RECIPE}[executor]\nname = "os:system"\n'),
+    toml("an optimizer that is no class", f'{_RECIPE}[training]\noptimizer = "system"\n'),
 ]
 GOOD_RECIPES = [
     toml("the smallest", _RECIPE, is_good=True),
