@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -47,18 +46,7 @@ class Journal:
             StorageError: It cannot be written.
         """
         line = {"event": event, **facts}
-        content = memoryview(json.dumps(line).encode() + b"\n")
-        # Unbuffered: what a failing disk did not take must not be tried again when the file is closed.
-        with files.storage_errors(self._path), self._path.open("ab", buffering=0) as file:
-            start = file.tell()
-            try:
-                while content:
-                    content = content[file.write(content) :]
-                os.fsync(file.fileno())
-            except OSError:
-                with contextlib.suppress(OSError):
-                    file.truncate(start)  # an event that could not be kept never happened
-                raise
+        files.append_line(self._path, json.dumps(line))
         return line
 
     def _event(self, number: int, line: bytes) -> dict[str, Any]:

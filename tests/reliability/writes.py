@@ -20,7 +20,7 @@ from tests.reliability.figure import Figure, share
 from tests.reliability.injection import KINDS, Disk, failing
 
 NUM_FAULTS = 200
-_PIECES = 32  # of which a file is written, so that most faults fall into its middle
+_PIECES = 40  # of which a file is written, so that most faults fall into its middle
 _DONE, _REFUSED = 0, 3
 
 
