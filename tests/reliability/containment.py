@@ -66,7 +66,7 @@ def installed(folder: Path) -> Site:
     site.path.mkdir()
     site.install("acme", SOUND)
     for distribution, source in zip(modules(), BROKEN.values(), strict=True):
-        site.install(distribution, source)
+        site.install(distribution, source, entry_point=distribution)
     return site
 
 

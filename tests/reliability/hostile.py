@@ -47,6 +47,9 @@ def measure(seed: int) -> Figure:
     files = [*hostile(), *good(), *keras_corpus.HOSTILE, *keras_corpus.GOOD]
     ours = {entry: seen(entry, OURS[entry.kind]) for entry in files if entry.kind in OURS}
     theirs = {entry: seen(entry, THEIRS[entry.kind]) for entry in files if entry.kind in THEIRS}
+    # Where nobody is careful the payloads have to do something, or the corpus would show nothing.
+    careless = [seen(entry, CARELESS[entry.kind]) for entry in files if entry.kind in CARELESS and not entry.is_good]
+    num_acting = sum(not what.is_harmless for what in careless)
     for side, found in (("ours", ours), ("theirs", theirs)):
         for entry, what in found.items():
             if not what.is_harmless or what.ended in {"crashed", "hung"} or entry.is_good == (what.ended != "opened"):
@@ -55,11 +58,11 @@ def measure(seed: int) -> Figure:
     is_open = "" if "keras" in OURS else "; foreign .keras files are not opened at all"
     return Figure(
         ours=f"{own['ran']}; {own['wrote']}; {own['refused']}",
-        theirs=f"Keras: {other['ran']} run, {other['leaked']} times another file was read, {other['wrote']} files"
-        f" outside, {other['ended badly']} times the process crashed or hung, {other['refused']} good files refused",
+        theirs=f"{other['ran'] + other['leaked']}; {other['wrote']}; {other['refused']}; {other['ended badly']} end"
+        f" without memory or stack; with `safe_mode=False` and `allow_pickle=True` {num_acting} payloads act",
         count=f"{sum(not e.is_good for e in ours)} hostile and {sum(e.is_good for e in ours)} good files;"
         f" {sum(not e.is_good for e in theirs)} and {sum(e.is_good for e in theirs)} in Keras{is_open}",
-        is_met=not any(own.values()),
+        is_met=not any(own.values()) and num_acting > 0,
         details={"ours": own, "theirs": other}
         | {"theirs not harmless": {str(e): asdict(w) for e, w in theirs.items() if not w.is_harmless}},
     )
@@ -130,6 +133,7 @@ def child(do: Callable[[], object], work: Path) -> tuple[str, str]:
 
 def _do(do: Callable[[], object], work: Path) -> int:
     os.chdir(work)
+    sys.path.insert(0, str(work.with_name("given")))  # whoever starts Python beside a file has its folder there
     os.environ |= dict.fromkeys(("HOME", "KERAS_HOME", "CNNFORGE_CACHE_DIR"), str(work))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
     try:
@@ -221,6 +225,23 @@ OURS: dict[str, Open] = {
     "recipe": ours(open_recipe),
     "run": ours(open_run),
 }
+
+
+def keras_carelessly(path: Path) -> bytes:
+    import keras
+
+    keras.config.enable_unsafe_deserialization()
+    return keras_of_theirs(path)
+
+
+def arrays_carelessly(path: Path) -> bytes:
+    import numpy as np
+
+    found = np.load(path, allow_pickle=True)
+    return b"".join(found[name].tobytes() for name in found.files)
+
+
+CARELESS: dict[str, Open] = {"keras": keras_carelessly, "weights": arrays_carelessly}
 THEIRS: dict[str, Open] = {"keras": keras_of_theirs, "archive": archive_of_theirs, "weights": arrays_of_theirs}
 
 with contextlib.suppress(ImportError):
