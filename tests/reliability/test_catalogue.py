@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.catalogue import CATALOGUE, cases_of, verdicts
+from tests.reliability.cases import CATALOGUE, cases_of
+from tests.reliability.catalogue import verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 PATTERNS = sorted({pattern for _, *patterns in CATALOGUE["tested"].values() for pattern in patterns})

@@ -33,7 +33,7 @@ def test_nothing_is_wrong_without_a_word(case: Case) -> None:
 def test_where_nothing_is_wrong_both_sides_are_right(tmp_path: Path) -> None:
     plain = image_case("a plain photograph", JPEG, "jpg", UPRIGHT)
     assert (verdict(plain.ours), verdict(plain.theirs)) == (RIGHT, RIGHT)
-    folder = draw(tmp_path, "cat", "dog")
+    folder = draw(tmp_path / "data", "cat", "dog")
     assert our_labels_are_right(folder)
     assert their_labels_are_right(folder)
 
