@@ -68,23 +68,28 @@ class Figure:
 
 def measure(number: int, seed: int) -> Figure:
     """Measure one figure, keep it and return it."""
-    start, asked = time.monotonic(), FIGURES[number]
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="cnnforge-cache-") as cache:
         os.environ |= {"CNNFORGE_CACHE_DIR": f"{cache}/cache", "CNNFORGE_DATA_DIR": f"{cache}/data"}
-        found: Figure = importlib.import_module(f"tests.reliability.{asked.module}").measure(seed)
+        found: Figure = importlib.import_module(f"tests.reliability.{FIGURES[number].module}").measure(seed)
+    keep(number, found, seed, time.monotonic() - start)
+    return found
+
+
+def keep(number: int, found: Figure, seed: int, seconds: float) -> None:
+    """Write a figure into the file that keeps them."""
     record = {
-        "title": asked.title,
-        "target": asked.target,
+        "title": FIGURES[number].title,
+        "target": FIGURES[number].target,
         **asdict(found),
         "seed": seed,
-        "seconds": round(time.monotonic() - start),
+        "seconds": round(seconds),
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.system()}, {os.cpu_count()} processors, Python {platform.python_version()}",
         "packages": ", ".join(f"{name} {version}" for name, version in recorded_packages(_PACKAGES).items()),
     }
     kept = read_kept() | {str(number): record}
     files.write_json(KEPT, dict(sorted(kept.items(), key=lambda item: int(item[0]))))
-    return found
 
 
 def read_kept() -> dict[str, Any]:
