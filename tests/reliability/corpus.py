@@ -124,7 +124,7 @@ _NETWORK = '[architecture]\nname = "catsdogs_cnn"\n'
 _RECIPE = _DATA.format(path="/nowhere") + _NETWORK
 HOSTILE_RECIPES = [
     toml("brackets without end", "a = " + "[" * MANY),
-    toml("tables without end", ".".join(["a"] * MANY) + " = 1\n"),
+    toml("tables without end", ".".join(["a"] * (MANY // 4)) + " = 1\n"),
     toml("a number of a million digits", f"{_RECIPE}[training]\nepochs = 1{'0' * 10**6}\n"),
     toml("a name that leads out", f'name = "../../../tmp/x"\n{_RECIPE}'),
     toml("a name with a line break", f'name = "a\\nb"\n{_RECIPE}'),

@@ -91,7 +91,7 @@ def test_a_whole_number_is_a_real_number(recipe_file, registry):
         (b"\xff\xfe[data]", "not UTF-8 text"),
         (b"a = " + b"[" * 20_000, "expected TOML: "),
         (b"a = 1" + b"0" * 20_000, "expected TOML: "),
-        (b".".join([b"a"] * 20_000) + b" = 1", "received thousands"),
+        (b".".join([b"a"] * 5_000) + b" = 1", "received thousands"),
         (f"format = {FORMAT_VERSION + 1}\n[later]\n".encode(), f"received format={FORMAT_VERSION + 1}"),
         (b"format = '1'\n", "format: expected a valid integer"),
         (b"name = 'With Spaces'\n", "name: "),
