@@ -76,7 +76,8 @@ def figure(outcomes: Mapping[str, Iterable[str]]) -> Figure:
     return Figure(
         ours=share(len(passed), num_apply),
         theirs="what plain Keras does in 17 of them is figure 4",
-        count=f"{num_rows} cases, of which {num_apply} apply; {len(CATALOGUE['tested'])} have some of {len(outcomes)} tests",
+        count=f"{num_rows} cases, of which {num_apply} apply; {len(CATALOGUE['tested'])} have some of {len(outcomes)}"
+        " tests",
         is_met=len(passed) == num_apply,
         note="; ".join(f"{case} {verdict}" for case, verdict in found.items() if verdict != "passed"),
         details={
