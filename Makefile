@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/cnnforge-*)
 
-.PHONY: run test lint docs test-photographs test-faults benchmark clean
+.PHONY: run test lint docs test-photographs test-faults reliability benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -24,6 +24,10 @@ test-photographs: $(VENV)/installed
 test-faults: $(VENV)/installed
 	$(BIN)/pytest -m "faults or not faults" tests/faults
 	$(BIN)/pytest -m faults plugins
+
+# The ten figures of docs/reliability.md, and plain Keras beside them: about half an hour of two quiet cores.
+reliability: $(VENV)/installed
+	$(BIN)/python -m tests.reliability
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed

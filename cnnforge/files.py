@@ -101,6 +101,26 @@ def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a text file and wait until it is on the disk; one that could not be kept is not there.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    content = memoryview(f"{line}\n".encode())
+    # Unbuffered: what a failing disk did not take must not be tried again when the file is closed.
+    with storage_errors(path), path.open("ab", buffering=0) as file:
+        start = file.tell()
+        try:
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(start)
+            raise
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file.
 
@@ -109,7 +129,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StorageError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise StorageError(f"expected a JSON object in {path}, received {type(content).__name__}")

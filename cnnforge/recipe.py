@@ -236,7 +236,7 @@ def load(
     text, default_name = _read(reference, registry)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, brackets without end
         raise RecipeError(f"recipe {reference}: expected TOML: {error}") from error
     if architecture is not None:
         _replace_architecture(values, architecture)
@@ -305,7 +305,7 @@ def _replace_architecture(values: dict[str, Any], name: str) -> None:
 def _parse_value(text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     return parsed["value"] if set(parsed) == {"value"} else text
 

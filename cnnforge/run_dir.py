@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import platform
 import secrets
@@ -49,8 +48,7 @@ class EvaluationDir:
 
     def read_evaluation(self) -> dict[str, Any]:
         """Return the content of ``evaluation.json``."""
-        content: dict[str, Any] = json.loads(self.evaluation.read_text(encoding="utf-8"))
-        return content
+        return files.read_json(self.evaluation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +83,8 @@ class RunDir(EvaluationDir):
     @property
     def best_weights(self) -> Path:
         """Weights of the best epoch, as ``run.json`` names them; no such file while there are none."""
-        facts = self.read_run() if self.run.is_file() else {}
-        return self.checkpoints / Path(facts.get("weights", {}).get("file", "best")).name
+        weights = self.read_run().get("weights") if self.run.is_file() else None
+        return self.checkpoints / Path(str(weights.get("file", "best")) if isinstance(weights, dict) else "best").name
 
     @property
     def model(self) -> Path:
@@ -149,9 +147,12 @@ class RunDir(EvaluationDir):
         return self.path / "run.lock"
 
     def read_run(self) -> dict[str, Any]:
-        """Return the content of ``run.json``."""
-        content: dict[str, Any] = json.loads(self.run.read_text(encoding="utf-8"))
-        return content
+        """Return the content of ``run.json``.
+
+        Raises:
+            StorageError: It is damaged.
+        """
+        return files.read_json(self.run)
 
     def update_run(self, **values: Any) -> None:
         """Add facts to ``run.json``."""

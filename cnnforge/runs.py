@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import filelock
 
+from cnnforge.errors import StorageError
 from cnnforge.run_dir import RunDir
 
 _QUIET_SECONDS = 24 * 3600.0  # without a lock to ask, a run counts as running until this long after its last write
@@ -75,7 +75,7 @@ def summarize(directory: RunDir) -> RunSummary:
             num_bytes,
             any((directory.path / "checkpoints").glob("*")),
         )
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
+    except (StorageError, AttributeError, KeyError, TypeError):
         return RunSummary(directory.path, "damaged", num_bytes=num_bytes)
 
 

@@ -31,6 +31,10 @@ def validate(model: type[M], values: Mapping[str, Any], where: str, known: Itera
     try:
         # JSON mode is what makes "strict" mean TOML's types: a list is a tuple, a string is a path.
         return model.model_validate_json(json.dumps(values, default=str), strict=True)
+    except RecursionError:
+        raise RecipeError(
+            f"{where or 'settings'}: expected a few tables within one another, received thousands"
+        ) from None
     except ValidationError as error:
         lines = [_describe(model, detail, where, tuple(known)) for detail in error.errors(include_url=False)]
         raise RecipeError("\n".join(lines)) from None

@@ -1,13 +1,15 @@
 """Fills the generated blocks of README and docs from the code: ``python docs/generate.py``.
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
-SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH`` and
-``new PATH``, a file that ``cnnforge new plugin`` writes. A test checks that every block is up to date.
+SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH``,
+``reliability PART`` of what ``make reliability`` measured, and ``new PATH``, a file that ``cnnforge new plugin``
+writes. A test checks that every block is up to date.
 """
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -196,6 +198,28 @@ def _default_of_parameter(default: Any) -> str:
     return f"`{default}`" if default else ""
 
 
+def _reliability(part: str) -> str:
+    """Return a part of what ``make reliability`` measured: the ``figures``, their ``conditions``, untested cases."""
+    path = ROOT / "docs" / "reliability.json"
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if part in _RELIABILITY:
+        headers, keys = _RELIABILITY[part]
+        return _table(("", *headers), [(n, *(str(record[key]) for key in keys)) for n, record in kept.items()])
+    return _table(("case", "what"), list(kept.get("3", {}).get("details", {}).get(part, {}).items()))
+
+
+_RELIABILITY = {
+    "figures": (
+        ("figure", "must be", "CNNForge", "the same test otherwise", "of"),
+        ("title", "target", "ours", "theirs", "count"),
+    ),
+    "conditions": (
+        ("measured", "on", "with", "seed", "seconds"),
+        ("measured", "machine", "packages", "seed", "seconds"),
+    ),
+}
+
+
 def _markdown(text: str) -> str:
     """Return a docstring's text as Markdown."""
     return re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text).replace("``", "`")
@@ -220,6 +244,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "hooks": _hooks,
     "new": _new,
     "options": _options,
+    "reliability": _reliability,
     "settings": _settings,
 }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnforge import files
 from cnnforge.errors import RecipeError
 from cnnforge.run_dir import RunDir
 
@@ -63,6 +64,7 @@ def read(run_dir: RunDir) -> RunFiles:
 
     Raises:
         RecipeError: The folder holds no run.
+        StorageError: A file in it is damaged.
     """
     if not run_dir.run.is_file():
         raise RecipeError(
@@ -81,8 +83,8 @@ def read(run_dir: RunDir) -> RunFiles:
         recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
         run=run_dir.read_run(),
         epochs=[line for line in read_lines(run_dir.metrics) if "epoch" in line],
-        evaluation=_read_json(run_dir.evaluation),
-        examples=_read_json(run_dir.examples),
+        evaluation=files.read_json(run_dir.evaluation) if run_dir.evaluation.is_file() else {},
+        examples=files.read_json(run_dir.examples) if run_dir.examples.is_file() else {},
         left_out=left_out[:MAX_LEFT_OUT],
         num_left_out=len(left_out),
         duplicates=_first(groups["duplicates"]),
@@ -94,10 +96,6 @@ def _first(groups: _Groups) -> list[list[tuple[str, str]]]:
     """Return groups of images, those across splits first."""
     ordered = sorted(groups.values(), key=lambda group: len({split for _, split in group}) == 1)
     return [group[:_MAX_NAMES] for group in ordered[:MAX_GROUPS]]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings
-from cnnforge.errors import RecipeError
+from cnnforge.errors import RecipeError, StorageError
 from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.predictor import Predictor
@@ -48,7 +49,7 @@ def load(directory: RunDir, registry: Registry) -> TrainedRun:
     Raises:
         RecipeError: The run has no trained weights (yet).
         UnknownNameError: The plugin that built the network is not installed.
-        StorageError: The weights are those of another network.
+        StorageError: The weights are those of another network, or a file is damaged.
         UnsafeFileError: The weights are not those that the run wrote.
     """
     facts = directory.read_run()
@@ -58,7 +59,18 @@ def load(directory: RunDir, registry: Registry) -> TrainedRun:
             hint="`cnnforge run` writes them after the first epoch",
         )
     resolved = resolve.resolve(recipe.load(str(directory.recipe), registry), registry)
-    class_names = tuple(facts["data"]["class_names"])
+    class_names = _class_names(directory, facts)
     model = build_model(resolved, len(class_names))
-    load_weights(model, directory.best_weights, facts["weights"]["sha256"])
+    load_weights(model, directory.best_weights, str(facts["weights"].get("sha256")))
     return TrainedRun(directory, resolved, class_names, model)
+
+
+def _class_names(directory: RunDir, facts: dict[str, Any]) -> tuple[str, ...]:
+    data = facts.get("data")
+    names = data.get("class_names") if isinstance(data, dict) else None
+    if not isinstance(names, list) or len(names) < 2 or len({str(name) for name in names}) < len(names):
+        raise StorageError(
+            f"expected {directory.run} to name the classes of the network, received class_names={names!r:.80}",
+            hint="take it from a copy of the run, or train again",
+        )
+    return tuple(map(str, names))

@@ -71,8 +71,7 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
             **{name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"},
         }
         self.history.append(line)
-        with files.storage_errors(self._run_dir.metrics), self._run_dir.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        files.append_line(self._run_dir.metrics, json.dumps(line))
 
     def _rewrite(self) -> None:
         files.write_text(self._run_dir.metrics, "".join(json.dumps(line) + "\n" for line in self.history))

@@ -46,10 +46,7 @@ class Journal:
             StorageError: It cannot be written.
         """
         line = {"event": event, **facts}
-        with files.storage_errors(self._path), self._path.open("ab") as file:
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        files.append_line(self._path, json.dumps(line))
         return line
 
     def _event(self, number: int, line: bytes) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,32 +37,60 @@ def timed(method: Callable[..., Any], seconds: list[float]) -> Callable[..., Any
     return call
 
 
-def share_of_time(folder: Path, archive: Path, epochs: int) -> None:
+@dataclass(frozen=True)
+class Cost:
+    """What saving took of a run: seconds of each checkpoint, all of the best weights, and of training; bytes of one."""
+
+    checkpoints: list[float]
+    best: float
+    training: float
+    num_bytes: int
+
+    @property
+    def share(self) -> float:
+        """The share of the time of training in which something was saved."""
+        return (sum(self.checkpoints) + self.best) / self.training
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a run that got SIGTERM ended: its exit code, the seconds until then, and where it was saved."""
+
+    code: int
+    seconds: float
+    epoch: int
+    batch: int
+
+
+def share_of_time(folder: Path, given: Sequence[str], epochs: int) -> Cost:
+    """Train in this process, with every save timed.
+
+    Args:
+        folder: For the run.
+        given: Arguments that name the data, for ``cnnforge run catsdogs``.
+        epochs: How long.
+    """
     from cnnforge.cli.main import main
 
     seconds: list[float] = []
     best: list[float] = []
     Checkpointing._save = timed(Checkpointing._save, seconds)  # type: ignore[method-assign]
     BestWeights.on_epoch_end = timed(BestWeights.on_epoch_end, best)  # type: ignore[method-assign]
-    sys.argv = ["cnnforge", "run", "catsdogs", "--data", str(archive), "--runs-dir", str(folder), "--name", "whole"]
+    sys.argv = ["cnnforge", "run", "catsdogs", *given, "--runs-dir", str(folder), "--name", "whole"]
     sys.argv += ["--set", f"training.epochs={epochs}"]
     try:
         main()
     except SystemExit as done:
         assert not done.code, done
     run = RunDir(folder / "whole")
-    training = run.read_run()["seconds"]["training"]
     size = sum(path.stat().st_size for path in run.checkpoints.glob("last-*.npz"))
-    print(f"{len(seconds)} checkpoints of {size / 1e6:.0f} MB in {training:.0f} s of training:")
-    print(f"  {min(seconds):.2f} to {max(seconds):.2f} s each, {sum(seconds) / training:.2%} of the time")
-    print(f"best weights: {sum(best):.2f} s, {sum(best) / training:.2%} of the time")
+    return Cost(seconds, sum(best), run.read_run()["seconds"]["training"], size)
 
 
-def stop_and_go(folder: Path, archive: Path, seconds: float) -> None:
-    command = [sys.executable, "-m", "cnnforge", "run"]
-    new = [*command, "catsdogs", "--data", str(archive), "--runs-dir", str(folder), "--name", "stopped"]
-    new += ["--set", "training.epochs=2"]
-    with subprocess.Popen(new, stdout=subprocess.PIPE, text=True) as process:
+def stop(folder: Path, given: Sequence[str], seconds: float) -> Stop:
+    """Start a run in a process of its own and send it SIGTERM so many seconds into its second epoch."""
+    new = [sys.executable, "-m", "cnnforge", "run", "catsdogs", *given, "--runs-dir", str(folder), "--name", "stopped"]
+    with subprocess.Popen([*new, "--set", "training.epochs=2"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("Epoch 1/2"):
             assert process.poll() is None
@@ -69,11 +98,10 @@ def stop_and_go(folder: Path, archive: Path, seconds: float) -> None:
         process.send_signal(signal.SIGTERM)
         start = time.perf_counter()
         code = process.wait()
-        print(f"SIGTERM to exit {code}: {time.perf_counter() - start:.2f} s")
+        taken = time.perf_counter() - start
     stopped = newest(RunDir(folder / "stopped").checkpoints, print)
     assert stopped is not None
-    print(f"saved after {stopped.epoch} epochs and {stopped.batch} batches")
-    subprocess.run([*command, "--resume", str(folder / "stopped")], check=True)
+    return Stop(code, taken, stopped.epoch, stopped.batch)
 
 
 def main() -> None:
@@ -83,8 +111,16 @@ def main() -> None:
     parser.add_argument("--after", type=float, default=7.0, help="seconds into the second epoch at which to stop it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cnnforge-resume-") as name:
-        stop_and_go(Path(name), options.archive, options.after)
-        share_of_time(Path(name), options.archive, options.epochs)
+        folder, given = Path(name), ["--data", str(options.archive)]
+        stopped = stop(folder, given, options.after)
+        print(f"SIGTERM to exit {stopped.code}: {stopped.seconds:.2f} s")
+        print(f"saved after {stopped.epoch} epochs and {stopped.batch} batches")
+        subprocess.run([sys.executable, "-m", "cnnforge", "run", "--resume", str(folder / "stopped")], check=True)
+        cost = share_of_time(folder, given, options.epochs)
+    saves, training = cost.checkpoints, cost.training
+    print(f"{len(saves)} checkpoints of {cost.num_bytes / 1e6:.0f} MB in {training:.0f} s of training:")
+    print(f"  {min(saves):.2f} to {max(saves):.2f} s each, {sum(saves) / training:.2%} of the time")
+    print(f"best weights: {cost.best:.2f} s, {cost.best / training:.2%} of the time")
 
 
 if __name__ == "__main__":

@@ -242,12 +242,9 @@ def by_kind(moments: list[str]) -> dict[str, list[int]]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=60, help="runs that are killed, each once to three times")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    generator = random.Random(options.seed)
+def measure(kills: int, seed: int) -> Counter[tuple[str, str]]:
+    """Kill runs and resume them; return how often each kind of kill had which outcome."""
+    generator = random.Random(seed)
     outcomes: Counter[tuple[str, str]] = Counter()
     with workplace() as runner:
         start = time.monotonic()
@@ -257,10 +254,19 @@ def main() -> None:
         assert runner.run("counted", At(None, counted)) == 0
         moments = counted.read_text(encoding="utf-8").splitlines()
         print(f"{seconds:.1f} s a run; its moments: {Counter(moments).most_common()}", flush=True)
-        for number in range(options.kills):
+        for number in range(kills):
             kind, name = KINDS[number % len(KINDS)], f"run-{number}"
             outcomes[kind, _outcome(runner, name, kind, generator, moments, seconds)] += 1
             shutil.rmtree(runner.runs_dir / name, ignore_errors=True)
+    return outcomes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=60, help="runs that are killed, each once to three times")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    outcomes = measure(options.kills, options.seed)
     for (kind, outcome), times in sorted(outcomes.items()):
         print(f"{times} of {options.kills} killed {kind}: {outcome}")
     sys.exit(any(outcome != EQUAL for _, outcome in outcomes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 
@@ -41,6 +43,27 @@ def test_a_signal_saves_and_the_resumed_run_ends_equal(
     assert "after 1 epochs and 5 batches" in resumed.stdout
     assert "last bit" not in resumed.stdout
     assert differences(uninterrupted(), shell.directory) == []
+
+
+@pytest.mark.faults
+def test_a_run_that_was_stopped_and_continued_ends_equal(shell: Shell, uninterrupted: Callable[[], RunDir]) -> None:
+    command = shell.command("small.toml", "--name", "r")
+    with subprocess.Popen(
+        command, cwd=shell.folder, env=shell.environment("stopped 1 4"), stdout=subprocess.DEVNULL
+    ) as process:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(600) == 0
+    assert differences(uninterrupted(), shell.directory) == []
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", ["clock_back", "clock_forward"])
+def test_a_clock_that_jumps_changes_nothing(shell: Shell, uninterrupted: Callable[[], RunDir], fault: str) -> None:
+    done = shell.start(fault=f"{fault} 1 4")
+    assert done.returncode == 0, done.stderr
+    assert differences(uninterrupted(), shell.directory) == []
+    assert 0 < shell.directory.read_run()["seconds"]["total"] < 600
 
 
 @pytest.mark.faults

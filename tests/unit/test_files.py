@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.files import new_folder, replacing, write_json, write_text
+from cnnforge.files import append_line, new_folder, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_beside_it(tmp_path):
@@ -33,6 +33,21 @@ def test_failing_half_way_leaves_the_old_file_and_nothing_else(tmp_path):
         write_half()
     assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_line_that_could_not_be_kept_is_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "lines.txt"
+    append_line(path, "één")
+
+    def refuse(handle):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(StorageError, match=r"cannot write .*lines\.txt: Input/output error"):
+            append_line(path, "two")
+    append_line(path, "three")
+    assert path.read_text(encoding="utf-8") == "één\nthree\n"
 
 
 def test_a_full_disk_is_a_storage_error_that_names_the_file(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -45,6 +46,17 @@ def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path, damage
     Journal(path).append("tell", trial="0000")
     with pytest.raises(StorageError, match="line 2 of"):
         Journal(path).read()
+
+
+def test_an_event_that_could_not_be_kept_never_happened(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("ask", trial="0000")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda handle: exec("raise OSError(5, 'Input/output error')"))
+        with pytest.raises(StorageError, match="Input/output error"):
+            journal.append("ask", trial="0001")
+    journal.append("tell", trial="0000")
+    assert [(event["event"], event["trial"]) for event in journal.read()] == [("ask", "0000"), ("tell", "0000")]
 
 
 def test_a_folder_that_is_gone_is_a_storage_error(tmp_path):
