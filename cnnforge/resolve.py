@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnforge import keras_index
 from cnnforge.errors import RecipeError
+from cnnforge.files import expanded
 from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
 from cnnforge.registry import Entry, Registry
 from cnnforge.search_spaces import wanted_spaces
@@ -97,7 +98,7 @@ def _dump(options: Options) -> Mapping[str, Any]:
 def _absolute(options: Options) -> Options:
     """Return the options with every path absolute, so that a recorded recipe works from any folder."""
     paths = {name: value for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
-    return options.model_copy(update={name: path.expanduser().absolute() for name, path in paths.items()})
+    return options.model_copy(update={name: expanded(path).absolute() for name, path in paths.items()})
 
 
 def _check_components(training: TrainingSection) -> None:
