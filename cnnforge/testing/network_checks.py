@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from cnnforge.deferred import import_deferred
+from cnnforge.elsewhere import call_elsewhere
 from cnnforge.errors import CnnforgeError, RecipeError
 from cnnforge.specs import ArchitectureSpec, Options, search_space
-from cnnforge.testing.elsewhere import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import Network, noise, outputs_of
 from cnnforge.training.weights import load_weights, save_weights
