@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/cnnforge-*)
 
-.PHONY: run test lint docs test-photographs test-faults benchmark clean
+.PHONY: run test lint docs test-photographs test-faults fuzz benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -23,6 +23,13 @@ test-photographs: $(VENV)/installed
 # Runs that are killed, interrupted, and robbed of disk and memory: some ten minutes on two cores.
 test-faults: $(VENV)/installed
 	$(BIN)/pytest -m "faults or not faults" tests/faults
+
+# Looks for files that no reader expects: a minute for each kind; `make fuzz SECONDS=600` looks longer.
+SECONDS ?= 60
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group fuzz
+	for target in images archives configurations recipes; do \
+	    $(BIN)/python -m tests.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed
