@@ -42,7 +42,7 @@ def unpack(path: Path, folder: Path) -> bytes:
                 shutil.copyfileobj(weights, copy)
             return archive.read(CONFIGURATION)
     except (DataError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # of flags that are not known
-        raise ValueError(str(error)) from error
+        raise ValueError(str(error) or "it is cut off") from error  # EOFError says nothing
 
 
 def _check_start(start: bytes) -> None:

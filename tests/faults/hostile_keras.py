@@ -154,6 +154,23 @@ def _declared(good: Good, canary: Path) -> bytes:
     return bytes(content)
 
 
+def _long_header(good: Good, canary: Path) -> bytes:
+    """A member whose own header is longer than the file (found by fuzzing: zipfile raises an EOFError without text)."""
+    content = bytearray(good.content)
+    with zipfile.ZipFile(io.BytesIO(good.content)) as archive:
+        at = archive.getinfo("config.json").header_offset
+    content[at + 28 : at + 30] = b"\xff\xff"
+    return bytes(content)
+
+
+def _patched(good: Good, canary: Path) -> bytes:
+    """A member that says it is a patch of another (found by fuzzing: zipfile raises a NotImplementedError)."""
+    content, at = bytearray(good.content), -1
+    while (at := content.find(b"PK\x01\x02", at + 1)) >= 0:
+        content[at + 8] |= 0x20
+    return bytes(content)
+
+
 def _nested(config: dict[str, Any], canary: Path) -> bytes:
     return b'{"class_name": "Functional", "config": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
@@ -189,6 +206,8 @@ ARCHIVES: dict[str, tuple[Callable[[Good, Path], bytes], str]] = {
     "bomb of metadata": (_deflated("metadata.json", 2**20), "expected at most 65,536"),
     "bomb of weights": (_deflated(WEIGHTS, 2**26), "a zip bomb"),
     "larger than the file": (_declared, "cut off|overlap|expected at most"),
+    "a header longer than the file": (_long_header, "it is cut off"),
+    "a patch": (_patched, "compressed patched data"),
     "another compression": (
         lambda good, canary: pack(good.members, zipfile.ZIP_LZMA),
         "compressed by method 14",

@@ -38,7 +38,8 @@ def main() -> None:
     words = folder / "words.txt"
     words.write_text("".join(f'"{word}"\n' for word in target.words), encoding="ascii")
     limits = [f"-max_total_time={options.seconds}", f"-rss_limit_mb={_MAX_MEGABYTES}", f"-timeout={_MAX_SECONDS}"]
-    how = [f"-max_len={_MAX_BYTES}", f"-seed={options.seed}", f"-dict={words}", f"-artifact_prefix={folder}/"]
+    how = [f"-max_len={_MAX_BYTES}", f"-seed={options.seed}", f"-artifact_prefix={folder}/"]
+    how += [f"-dict={words}"] if target.words else []
     atheris.Setup([sys.argv[0], *limits, *how, "-print_final_stats=1", str(corpus)], target.run)
     atheris.Fuzz()
 

@@ -119,7 +119,7 @@ def configurations(content: bytes) -> None:
     except ValueError as error:
         assert str(error)
         return
-    assert "compile_config" not in text
+    assert '"compile_config":' not in text
     assert json.loads(read(text.encode())) == json.loads(text)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cnnforge.data.changes import changes
@@ -44,7 +45,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
 
 
 @given(manifests())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_manifest_is_the_same_after_having_been_written_and_read(tmp_path: Path, manifest: Manifest) -> None:
     path = tmp_path / "manifest.jsonl"
     manifest.write(path)
@@ -53,12 +54,25 @@ def test_a_manifest_is_the_same_after_having_been_written_and_read(tmp_path: Pat
     assert sorted([*in_splits, *np.flatnonzero(manifest.splits < 0)]) == list(range(len(manifest.names)))
 
 
-@given(manifests(), manifests())
-@settings(max_examples=50)
-def test_what_changed_is_nothing_exactly_if_the_fingerprint_is_the_same(one: Manifest, other: Manifest) -> None:
-    lines = [{line["name"]: line for line in manifest.lines()} for manifest in (one, other)]
-    assert list(changes(lines[0], lines[0])) == []
-    if one.fingerprint() == other.fingerprint():
-        assert {name: line.get("sha256") for name, line in lines[0].items()} == {
-            name: line.get("sha256") for name, line in lines[1].items()
-        }
+@given(manifests(), st.data())
+@settings(max_examples=200)
+def test_whatever_changes_of_an_image_is_in_the_fingerprint_and_in_the_list_of_changes(
+    manifest: Manifest, data: st.DataObject
+) -> None:
+    lines = {line["name"]: line for line in manifest.lines()}
+    assert list(changes(lines, lines)) == []
+    in_use = np.flatnonzero(manifest.splits >= 0).tolist()
+    assume(in_use)
+    row = data.draw(st.sampled_from(in_use))
+    other = copy.deepcopy(manifest)
+    kind = data.draw(st.sampled_from(["changed content", "another split", "another class"]))
+    if kind == "another class":
+        assume(len(manifest.class_names) > 1)
+        other.labels[row] = (manifest.labels[row] + 1) % len(manifest.class_names)
+    elif kind == "another split":
+        other.splits[row] = (manifest.splits[row] + 1) % 3
+    else:
+        other.scanned.sha256[row, 31] ^= 1
+    assert other.fingerprint() != manifest.fingerprint()
+    now = {line["name"]: line for line in other.lines()}
+    assert list(changes(lines, now)) == [f"1 {kind}: {manifest.names[row]}"]

@@ -19,7 +19,7 @@ parts = st.sampled_from(
     ["..", ".", "", "a", "A", "b.jpg", "C:", "~", "\\", "con", "\0", "x\ny", "é", "\udce9", "__MACOSX"]
 )
 paths = st.lists(parts, min_size=1, max_size=4).map("/".join) | st.text(max_size=10)
-in_one_folder = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+in_one_folder = settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def archive_with(names: list[str]) -> bytes:

@@ -20,7 +20,7 @@ one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(recipes)
-@settings(max_examples=150)
+@settings(max_examples=600)
 def test_a_recipe_is_the_same_after_having_been_written_and_read(values: dict[str, Any]) -> None:
     found = recipe.from_values(values, "default", "here")
     text = found.to_toml()
@@ -30,7 +30,7 @@ def test_a_recipe_is_the_same_after_having_been_written_and_read(values: dict[st
 
 
 @given(mistaken())
-@settings(max_examples=200)
+@settings(max_examples=1000)
 def test_a_mistake_in_any_key_is_a_recipe_error(small_registry: Registry, values: dict[str, Any]) -> None:
     try:
         resolved = resolve.resolve(recipe.from_values(values, "default", "here"), small_registry)
@@ -44,7 +44,7 @@ def test_a_mistake_in_any_key_is_a_recipe_error(small_registry: Registry, values
 
 
 @given(st.sampled_from(["data", "training", "architecture.units", "tuning.space.a", "name", ""]), texts, strange)
-@settings(max_examples=150)
+@settings(max_examples=500)
 def test_an_override_changes_a_recipe_or_is_a_recipe_error(
     small_registry: Registry, tmp_path_factory: pytest.TempPathFactory, section: str, key: str, value: Any
 ) -> None:
