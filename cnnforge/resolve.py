@@ -45,7 +45,9 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     """
     architecture = registry.architectures.get(recipe.architecture.name)
     source = registry.data_sources.get(recipe.data.source)
-    architecture_options = validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
+    architecture_options = _absolute(
+        validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
+    )
     data_options = _absolute(
         validate(source.spec.options, recipe.data.model_extra or {}, "data", known=DataSection.model_fields)
     )
