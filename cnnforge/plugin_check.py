@@ -19,7 +19,7 @@ from cnnforge import recipe, resolve
 from cnnforge.backend import import_keras
 from cnnforge.deferred import import_deferred
 from cnnforge.elsewhere import call_elsewhere, ending
-from cnnforge.errors import CnnforgeError
+from cnnforge.errors import CnnforgeError, UnknownNameError
 from cnnforge.host import PluginHost, PluginInfo
 from cnnforge.process_state import kept, watched
 from cnnforge.registry import Entry, Registry
@@ -64,7 +64,7 @@ def examine(plugin_id: str, notes: str) -> None:
         for entry in entries:
             owner = f"{entry.spec.kind} {entry.spec.name!r} of plugin {plugin_id}"
             with _step(owner, file) as faults:
-                faults.extend(_faults_of_entry(entry, owner))
+                faults.extend(_faults_of_entry(entry, owner, registry))
 
 
 @contextlib.contextmanager
@@ -84,11 +84,10 @@ def _faults(info: PluginInfo) -> list[str]:
     return ([info.error] if info.error else []) + info.misdeeds + slow
 
 
-def _faults_of_entry(entry: Entry[Any], owner: str) -> list[str]:
+def _faults_of_entry(entry: Entry[Any], owner: str, registry: Registry) -> list[str]:
     try:
-        if isinstance(entry.spec, RecipeSpec):  # may name what other plugins bring
-            everything = Registry(PluginHost.discover())
-            resolve.resolve(recipe.load(entry.spec.name, everything), everything)
+        if isinstance(entry.spec, RecipeSpec):
+            _resolve(entry.spec.name, registry)
             return []
         import_keras()  # before looking, since Keras and TensorFlow change something themselves
         with kept() as undone, watched() as changes:
@@ -97,3 +96,11 @@ def _faults_of_entry(entry: Entry[Any], owner: str) -> list[str]:
     except CnnforgeError as error:
         return [str(error).removeprefix(f"{owner}: ")]
     return [f"importing what it names {change}" for change in (*undone, *changes)]
+
+
+def _resolve(name: str, registry: Registry) -> None:
+    try:
+        resolve.resolve(recipe.load(name, registry), registry)
+    except UnknownNameError:  # of something that another plugin brings
+        everything = Registry(PluginHost.discover())
+        resolve.resolve(recipe.load(name, everything), everything)

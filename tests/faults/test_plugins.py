@@ -218,3 +218,10 @@ def test_ctrl_c_while_a_plugin_is_imported_ends_the_command(site: Site) -> None:
     site.install("slow", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         PluginHost.discover({})
+
+
+def test_a_plugin_that_hangs_is_not_the_fault_of_another(site: Site) -> None:
+    site.install("slow", "while True: pass")
+    steps = check_plugin("cnnforge:directory", TIMEOUT_SECONDS)
+    assert "recipe 'directory-cnn' of plugin cnnforge:directory" in [step.what for step in steps]
+    assert faults(steps) == []
