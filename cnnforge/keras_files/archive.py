@@ -14,7 +14,7 @@ from cnnforge.image_files.zip_directory import read_directory
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 
-_MAX_BYTES = {"metadata.json": 2**16, CONFIGURATION: 2**23, WEIGHTS: 2**32}
+_MAX_BYTES = {"metadata.json": 2**16, CONFIGURATION: 2**22, WEIGHTS: 2**32}
 _MAX_RATIO = 200  # Keras does not compress, but an archive may have been packed anew
 _SMALL = 2**20
 _OTHER_FORMATS = {
