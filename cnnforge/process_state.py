@@ -20,17 +20,18 @@ def kept() -> Iterator[list[str]]:
     Yields a list that afterwards says what there was to put back.
     """
     found: list[str] = []
-    printed = io.StringIO()
+    printed = io.BytesIO()
+    output = io.TextIOWrapper(printed, "utf-8", newline="\n", write_through=True)
     before = {name: read() for name, (read, _) in _KEPT.items()}
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(output):
             yield found
     finally:
         for name, (read, put_back) in _KEPT.items():
             if changes := _changes({name: before[name]}, {name: read()}):
                 found += changes
                 put_back(before[name])
-        if text := printed.getvalue():
+        if not output.closed and (text := printed.getvalue().decode()):
             found.append(f"printed {text[:60]!r} on standard output")
 
 

@@ -218,6 +218,14 @@ def test_a_network_of_everything_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert not loaded.compiled
 
 
+def test_weights_in_bfloat16_are_loaded_as_they_were(tmp_path: Path) -> None:
+    inputs = keras.Input((8,), dtype="bfloat16")
+    model = keras.Model(inputs, keras.layers.Dense(3, dtype="bfloat16")(inputs))
+    loaded = cnnforge.load_keras_file(saved(model, tmp_path / "model.keras"))
+    assert [str(variable.dtype) for variable in loaded.variables] == ["bfloat16"] * 2
+    assert same_outputs(model, loaded)
+
+
 def test_every_layer_of_keras_is_known_to_be_harmless_or_known_to_be_refused() -> None:
     allowed = configuration.ALLOWED["keras.layers"]
     public = [getattr(keras.layers, name) for name in dir(keras.layers)]

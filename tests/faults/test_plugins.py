@@ -205,6 +205,14 @@ def test_a_plugin_that_takes_long_is_named_while_it_does(site: Site, monkeypatch
     )
 
 
+@pytest.mark.parametrize("use", ["reconfigure(errors='replace')", "buffer.flush()", "close()", "isatty()"])
+def test_standard_output_can_be_used_as_ever(site: Site, use: str) -> None:
+    plugin = site.install("acme", f"import sys\nsys.stdout.{use}\nassert sys.stdout.encoding == 'utf-8'")
+    info = PluginHost.discover({}).plugins[plugin]
+    assert (info.error, info.misdeeds) == (None, [])
+    assert not sys.stdout.closed
+
+
 def test_a_working_directory_that_is_gone_is_no_misdeed(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
