@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -68,6 +69,12 @@ def _set_environment(values: dict[str, str]) -> None:
     os.environ.update(values)
 
 
+def _handlers() -> dict[str, Any]:
+    """Return what handles each signal; nothing outside the main thread, which alone may set them."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return {number.name: signal.getsignal(number) for number in _SIGNALS} if is_main else {}
+
+
 def _set_handlers(handlers: dict[str, Any]) -> None:
     for number in _SIGNALS:
         if (handler := handlers[number.name]) is not None:  # None: set by C code, which Python cannot do
@@ -77,7 +84,7 @@ def _set_handlers(handlers: dict[str, Any]) -> None:
 _KEPT: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {
     "the working directory": (_directory, lambda directory: os.chdir(directory) if directory else None),
     "environment variables": (lambda: dict(os.environ), _set_environment),
-    "signal handlers": (lambda: {number.name: signal.getsignal(number) for number in _SIGNALS}, _set_handlers),
+    "signal handlers": (_handlers, _set_handlers),
 }
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,29 @@ def test_a_plugin_that_takes_long_is_named_while_it_does(site: Site, monkeypatch
         "waiting for plugin slow:main (import); CNNFORGE_DISABLE_PLUGINS=slow:main leaves it out"
         in capsys.readouterr().err
     )
+
+
+def test_signal_handlers_that_the_main_thread_sets_meanwhile_are_its_own() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    begun, goes_on = threading.Event(), threading.Event()
+    found: list[str] = []
+
+    def discover() -> None:
+        with kept() as misdeeds:
+            begun.set()
+            goes_on.wait()
+        found.extend(misdeeds)
+
+    thread = threading.Thread(target=discover)
+    thread.start()
+    begun.wait()
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        goes_on.set()
+        thread.join()
+        assert (signal.getsignal(signal.SIGTERM), found) == (signal.SIG_IGN, [])
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("use", ["reconfigure(errors='replace')", "buffer.flush()", "close()", "isatty()"])
