@@ -75,7 +75,9 @@ def _limit(num_bytes: int) -> None:
         import resource
 
         in_use = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (in_use + num_bytes, resource.RLIM_INFINITY))
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]  # which may be somebody's own limit, and lower
+        soft = in_use + num_bytes if hard == resource.RLIM_INFINITY else min(in_use + num_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _check_outputs(model: keras.Model) -> None:
