@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/cnnforge-*)
 
-.PHONY: run test lint docs test-photographs test-faults reliability benchmark clean
+.PHONY: run test lint docs test-photographs test-faults reliability fuzz benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
@@ -28,6 +28,13 @@ test-faults: $(VENV)/installed
 # The ten figures of docs/reliability.md, and plain Keras beside them: about half an hour of two quiet cores.
 reliability: $(VENV)/installed
 	$(BIN)/python -m tests.reliability
+
+# Looks for files that no reader expects: a minute for each kind; `make fuzz SECONDS=600` looks longer.
+SECONDS ?= 60
+fuzz: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group fuzz
+	for target in images archives configurations recipes; do \
+	    $(BIN)/python -m tests.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
 # Needs the real photographs too, and most of an hour: CNNForge against the classic script, in one run.
 benchmark: $(VENV)/installed

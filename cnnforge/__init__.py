@@ -1,7 +1,7 @@
 """CNNForge: train, tune and ship image classifiers; architectures and data sources are plugins.
 
 These names are the public interface for plugin authors. None of them imports Keras, TensorFlow or NumPy; what does
-(:func:`head`) imports it when called.
+(:func:`head`, :func:`load_keras_file`) imports it when called.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import Field
 from cnnforge.cache import cache_dir
 from cnnforge.hookspecs import hookimpl
 from cnnforge.image_files import ImageFile, ImageFiles, natural_key, open_files
+from cnnforge.keras_files import load_keras_file
 from cnnforge.labelled_images import LabelledImages, LeftOut
 from cnnforge.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
 from cnnforge.tune import Tune
@@ -38,6 +39,7 @@ __all__ = [
     "cache_dir",
     "head",
     "hookimpl",
+    "load_keras_file",
     "natural_key",
     "open_files",
 ]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import platformdirs
 
+from cnnforge.files import expanded
+
 
 def cache_dir() -> Path:
     """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it."""
     chosen = os.environ.get("CNNFORGE_CACHE_DIR")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("cnnforge", appauthor=False)
+    return expanded(chosen) if chosen else platformdirs.user_cache_path("cnnforge", appauthor=False)

@@ -22,7 +22,9 @@ def import_deferred(name: str, owner: str) -> Callable[..., Any]:
     module_name, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(
             f"{owner}: cannot import {name!r}: {type(error).__name__}: {error}",
             hint="`cnnforge plugins check` imports every name that plugins declare",

@@ -60,7 +60,7 @@ class _WrongContentError(Exception):
 def data_dir() -> Path:
     """Return the folder for downloaded data: ``CNNFORGE_DATA_DIR``, or the platform's folder for user data."""
     chosen = os.environ.get("CNNFORGE_DATA_DIR")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("cnnforge", appauthor=False)
+    return files.expanded(chosen) if chosen else platformdirs.user_data_path("cnnforge", appauthor=False)
 
 
 def fetch(remote: RemoteFile, target: Path, *, progress: Progress) -> Path:

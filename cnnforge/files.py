@@ -18,6 +18,14 @@ from cnnforge.errors import StorageError
 _NUMBERS = re.compile(r"\[\n([-+.\deE,\s]+)\]")  # a line break inside a text is escaped, so it matches no text
 
 
+def expanded(path: Path | str) -> Path:
+    """Return a path with the home folder for its ``~``; that of an unknown user stays as it is, and is not found."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusal to write into a :class:`StorageError` that names the path."""

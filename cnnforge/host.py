@@ -12,11 +12,14 @@ Switches, each a comma-separated list of plugin ids, distributions or entry poin
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -24,9 +27,11 @@ import pluggy
 
 from cnnforge import hookspecs
 from cnnforge.errors import PluginError, UnknownNameError, did_you_mean
+from cnnforge.process_state import kept
 
 ENTRY_POINT_GROUP = "cnnforge"
 BUILT_IN_DISTRIBUTION = "cnnforge"
+_PATIENCE_SECONDS = 10
 
 
 @dataclass(slots=True)
@@ -34,7 +39,7 @@ class PluginInfo:
     """What the host knows of one plugin.
 
     ``id`` is ``distribution:entry_point``, unique in an environment. ``error`` is one line, None for a sound
-    plugin; ``traceback`` is the whole of it.
+    plugin; ``traceback`` is the whole of it. ``misdeeds`` are what it changed of the process, all put back.
     """
 
     id: str
@@ -44,6 +49,7 @@ class PluginInfo:
     error: str | None = None
     traceback: str | None = None
     is_disabled: bool = False
+    misdeeds: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -65,8 +71,8 @@ class PluginHost:
         self._manager.add_hookspecs(hookspecs)
 
     @classmethod
-    def discover(cls, environ: Mapping[str, str] = os.environ) -> PluginHost:
-        """Return a host with every installed plugin that the switches admit."""
+    def discover(cls, environ: Mapping[str, str] = os.environ, *, is_imported: bool = True) -> PluginHost:
+        """Return a host with every installed plugin that the switches admit, or with their names alone."""
         host = cls(is_strict=environ.get("CNNFORGE_STRICT_PLUGINS", "") not in ("", "0"))
         disabled = _switch(environ, "CNNFORGE_DISABLE_PLUGINS") or []
         allowed = _switch(environ, "CNNFORGE_LOAD_PLUGINS")
@@ -76,7 +82,9 @@ class PluginHost:
             info.is_disabled = info.is_named(disabled) or (
                 allowed is not None and not is_built_in and not info.is_named(allowed)
             )
-            host._load(info, entry_point)
+            host.plugins[info.id] = info
+            if is_imported and not info.is_disabled:
+                host._load(info, entry_point)
         return host
 
     def register(self, plugin: object, plugin_id: str, version: str = "0") -> PluginInfo:
@@ -99,8 +107,12 @@ class PluginHost:
             plugin_id = implementation.plugin_name
             accepted = {name: arguments[name] for name in implementation.argnames}
             try:
-                items = list(implementation.function(**accepted))
-            except (Exception, SystemExit) as error:
+                # Discovery's hooks take no arguments; what is asked while training may change what it needs to.
+                with self._contained(plugin_id, f"hook {hook}") if not arguments else contextlib.nullcontext():
+                    items = list(implementation.function(**accepted))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self.mark_broken(plugin_id, f"hook {hook} failed: {type(error).__name__}: {error}", error)
                 continue
             yield from ((plugin_id, item) for item in items)
@@ -141,16 +153,32 @@ class PluginHost:
         return [info for info in self.plugins.values() if info.error]
 
     def _load(self, info: PluginInfo, entry_point: EntryPoint) -> None:
-        self.plugins[info.id] = info
-        if info.is_disabled:
-            return
         start = time.perf_counter()
         try:
-            self._register(entry_point.load(), info.id)
-        except (Exception, SystemExit) as error:
+            with self._contained(info.id, "import"):
+                plugin = entry_point.load()
+            self._register(plugin, info.id)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self.mark_broken(info.id, f"{type(error).__name__}: {error}", error)
         finally:
             info.load_seconds = time.perf_counter() - start
+
+    @contextlib.contextmanager
+    def _contained(self, plugin_id: str, what: str) -> Iterator[None]:
+        """Undo and note what a plugin's code does to the process, and say who it is that takes long."""
+        text = f"waiting for plugin {plugin_id} ({what}); CNNFORGE_DISABLE_PLUGINS={plugin_id} leaves it out\n"
+        impatience = threading.Timer(_PATIENCE_SECONDS, sys.stderr.write, [text])
+        impatience.daemon = True
+        if not plugin_id.startswith(f"{BUILT_IN_DISTRIBUTION}:"):  # a thread costs half a millisecond
+            impatience.start()
+        try:
+            with kept() as found:
+                yield
+        finally:
+            impatience.cancel()
+            self.plugins[plugin_id].misdeeds += [f"its {what} {misdeed}" for misdeed in found]
 
     def _register(self, plugin: object, plugin_id: str) -> None:
         try:

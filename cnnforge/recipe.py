@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from cnnforge.augmentation import AugmentationSection
 from cnnforge.errors import PluginError, RecipeError
+from cnnforge.files import expanded
 from cnnforge.registry import Registry
 from cnnforge.tune import Tune
 from cnnforge.validation import validate
@@ -214,7 +215,8 @@ _MAX_LINE_LENGTH = 100
 
 
 def _on_one_line(array: re.Match[str]) -> str:
-    joined = ", ".join(line.strip().removesuffix(",") for line in array[1].splitlines())
+    # Not splitlines(), which also breaks lines within texts, at characters that TOML leaves as they are.
+    joined = ", ".join(line.strip().removesuffix(",") for line in array[1].removesuffix("\n").split("\n"))
     return f"[{joined}]" if len(joined) <= _MAX_LINE_LENGTH else array[0]
 
 
@@ -313,7 +315,7 @@ def _parse_value(text: str) -> Any:
 def _read(reference: str, registry: Registry) -> tuple[str, str]:
     """Return the text of a recipe and the name it has if it states none."""
     if reference.endswith(".toml") or "/" in reference or "\\" in reference:
-        return _read_file(Path(reference).expanduser())
+        return _read_file(expanded(reference))
     entry = registry.recipes.get(reference)
     package, _, path = entry.spec.resource.partition(":")
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cnnforge import keras_index
 from cnnforge.errors import RecipeError
+from cnnforge.files import expanded
 from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
 from cnnforge.registry import Entry, Registry
 from cnnforge.search_spaces import WHOLE_ARCHITECTURE, wanted_spaces
@@ -44,7 +45,9 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     """
     architecture = registry.architectures.get(recipe.architecture.name)
     source = registry.data_sources.get(recipe.data.source)
-    architecture_options = validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
+    architecture_options = _absolute(
+        validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
+    )
     data_options = _absolute(
         validate(source.spec.options, recipe.data.model_extra or {}, "data", known=DataSection.model_fields)
     )
@@ -116,7 +119,7 @@ def _dump(options: Options) -> Mapping[str, Any]:
 def _absolute(options: Options) -> Options:
     """Return the options with every path absolute, so that a recorded recipe works from any folder."""
     paths = {name: value for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
-    return options.model_copy(update={name: path.expanduser().absolute() for name, path in paths.items()})
+    return options.model_copy(update={name: expanded(path).absolute() for name, path in paths.items()})
 
 
 def _check_components(training: TrainingSection) -> None:

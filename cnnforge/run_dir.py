@@ -242,9 +242,15 @@ def find(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
     Raises:
         RecipeError: There is none.
     """
-    for path in (Path(reference).expanduser(), runs_dir / reference):
+    for path in (files.expanded(reference), runs_dir / reference):
         if RunDir(path).run.is_file():
             return RunDir(path)
+    if reference.endswith(".keras"):
+        raise RecipeError(
+            f"expected a run directory, received the model file {reference}, which knows neither classes nor recipe",
+            hint=f"give the folder of its run: {Path(reference).parent}; to train somebody else's model further, see"
+            " “From a model file” in the guide on architectures",
+        )
     known = sorted(path.parent.name for path in runs_dir.glob("[!.]*/run.json"))
     raise RecipeError(
         f"expected a run directory with run.json in it, received {reference}.{did_you_mean(reference, known)}",

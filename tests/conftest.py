@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cnnforge import host
 
@@ -20,6 +21,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script that starts this with `&`; tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples every time and on every machine; `pytest --hypothesis-profile explore` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("repeatable")
 
 SITE = "fake-site-packages"
 SWITCHES = ("CNNFORGE_DISABLE_PLUGINS", "CNNFORGE_LOAD_PLUGINS", "CNNFORGE_STRICT_PLUGINS")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cnnforge.files import expanded
 from cnnforge.host import PluginHost
 from cnnforge.registry import Entry, Registry
 
@@ -31,6 +32,9 @@ def registry() -> Registry:
         typer.echo(
             f"warning: plugin {info.id} is broken: {info.error} (see `cnnforge plugins show {info.id}`)", err=True
         )
+    for info in found.host.plugins.values():
+        if info.misdeeds:
+            typer.echo(f"warning: plugin {info.id}: {'; '.join(info.misdeeds)}: undone", err=True)
     return found
 
 
@@ -71,7 +75,7 @@ def resolve_recipe(
     """
     from cnnforge import recipe, resolve  # not needed for a list, and not free
 
-    overrides = [f"data.path={json.dumps(str(data.expanduser().absolute()))}"] if data is not None else []
+    overrides = [f"data.path={json.dumps(str(expanded(data).absolute()))}"] if data is not None else []
     overrides += ["data.strict=true"] if strict_data else []
     loaded = recipe.load(reference, registry(), [*overrides, *settings], architecture=architecture)
     return resolve.resolve(loaded, registry())

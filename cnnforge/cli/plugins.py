@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnforge.backend import captured_stderr
-from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry
 from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
-from cnnforge.deferred import import_deferred
-from cnnforge.errors import CnnforgeError, PluginError
-from cnnforge.host import PluginInfo
+from cnnforge.errors import PluginError
+from cnnforge.host import PluginHost, PluginInfo
+from cnnforge.processors import num_processors
 from cnnforge.registry import Entry
-from cnnforge.specs import RecipeSpec
 
+if TYPE_CHECKING:
+    from cnnforge.plugin_check import Step
+
+_MAX_PROCESSES = 4
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -33,7 +35,8 @@ def plugins(
         echo_json([_describe(info) for info in found])
     else:
         rows = [(i.id, i.version, f"{i.load_seconds * 1000:.1f}", i.state) for i in found]
-        typer.echo(render(("plugin", "version", "load ms", "state"), rows, [info.error or "" for info in found]))
+        notes = [info.error or "; ".join(info.misdeeds) for info in found]
+        typer.echo(render(("plugin", "version", "load ms", "state"), rows, notes))
 
 
 @app.command("show")
@@ -58,18 +61,28 @@ def check(
     plugin: Annotated[
         str | None, typer.Argument(metavar="ID", help="One plugin; all if left out.", show_default=False)
     ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds a plugin may take.")] = 120,
 ) -> None:
-    """Import everything that plugins name.
+    """Import everything that plugins name, in processes of their own.
 
-    Every function is imported and every recipe read; the exit code is 4 if anything is broken.
+    Every function is imported and every recipe read. What hangs, ends its process or changes what the whole process
+    shares (its working directory, signal handlers, random state, Keras's safe mode, ...) is broken; the exit code is
+    4 if anything is.
     """
-    checked = (
-        [registry().host.find(plugin)] if plugin else [i for i in registry().host.plugins.values() if not i.is_disabled]
-    )
-    outcomes = [outcome for info in checked for outcome in _check(info)]
-    num_broken = outcomes.count(False)
-    if num_broken:
-        raise PluginError(f"expected every plugin to be sound, received {num_broken} faults in {len(outcomes)} checks")
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cnnforge.plugin_check import check_plugin
+
+    host = PluginHost.discover(is_imported=False)
+    infos = [host.find(plugin)] if plugin else [info for info in host.plugins.values() if not info.is_disabled]
+    num_faults = num_steps = 0
+    with ThreadPoolExecutor(min(_MAX_PROCESSES, num_processors())) as pool:
+        for steps in pool.map(lambda info: check_plugin(info.id, timeout), infos):
+            for step in steps:
+                num_faults, num_steps = num_faults + bool(step.faults), num_steps + 1
+                _print(step)
+    if num_faults:
+        raise PluginError(f"expected every plugin to be sound, received {num_faults} faults in {num_steps} checks")
 
 
 def _describe(info: PluginInfo) -> dict[str, Any]:
@@ -80,6 +93,7 @@ def _describe(info: PluginInfo) -> dict[str, Any]:
         "load_seconds": round(info.load_seconds, 6),
         "state": info.state,
         "error": info.error,
+        "misdeeds": info.misdeeds,
     }
 
 
@@ -93,26 +107,8 @@ def _paragraphs(info: PluginInfo, brought: list[Entry[Any]]) -> Iterator[str]:
         yield info.traceback.rstrip()
 
 
-def _check(info: PluginInfo) -> Iterator[bool]:
-    """Check everything that a plugin brings, print one line each, and yield whether it is sound."""
-    if info.error:
-        typer.echo(f"broken  {info.id}: {info.error}")
-        yield False
-    for entry in entries():
-        if entry.plugin == info.id:
-            yield _check_entry(entry)
-
-
-def _check_entry(entry: Entry[Any]) -> bool:
-    owner = f"{entry.spec.kind} {entry.spec.name!r} of plugin {entry.plugin}"
-    try:
-        with captured_stderr():  # what TensorFlow says of the processor is not asked here
-            for deferred in entry.spec.deferred_names():
-                import_deferred(deferred, owner)
-        if isinstance(entry.spec, RecipeSpec):
-            resolve_recipe(entry.spec.name)
-    except CnnforgeError as error:
-        typer.echo(f"broken  {error}")
-        return False
-    typer.echo(f"sound   {owner}")
-    return True
+def _print(step: Step) -> None:
+    for fault in step.faults:
+        typer.echo(f"broken  {step.what}: {fault}")
+    if not step.faults:
+        typer.echo(f"sound   {step.what}")

@@ -17,7 +17,7 @@ from PIL import Image
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.files import storage_errors
+from cnnforge.files import expanded, storage_errors
 from cnnforge.labelled_images import LabelledImages
 
 FOLDERS = ("training", "validation", "testing")
@@ -63,7 +63,7 @@ def write_split_folders(
         DataError: A class has a name that no folder can have.
         StorageError: It cannot be written.
     """
-    target = target.expanduser().absolute()
+    target = expanded(target).absolute()
     check_target(target)
     _check_class_names(images)
     rows = np.flatnonzero(manifest.splits >= 0).tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnforge.errors import DataError
+from cnnforge.files import expanded
 from cnnforge.image_files.listing import ImageFile, ImageFiles
 from cnnforge.image_files.names import natural_key
 
@@ -24,7 +25,7 @@ def open_files(path: Path, *, follow_links: bool = False) -> ImageFiles:
     Raises:
         DataError: There is no such path, it cannot be read, or the archive is damaged or unsafe.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     try:
         is_folder = path.is_dir()
         if not is_folder and not path.exists():

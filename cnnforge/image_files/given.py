@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from cnnforge.errors import DataError
+from cnnforge.files import expanded
 from cnnforge.image_files.archive import open_archive
 from cnnforge.image_files.folder import read_file, signature
 from cnnforge.image_files.listing import MAX_FILE_BYTES
@@ -66,7 +67,7 @@ def _from_stream(stream: BufferedReader) -> Iterator[GivenImage]:
 
 
 def _at(path: str) -> Iterator[GivenImage]:
-    target = Path(path).expanduser()
+    target = expanded(path)
     try:
         status = target.stat()
     except (OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from cnnforge import recipe, resolve
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
+from cnnforge.files import expanded
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
@@ -70,7 +71,7 @@ def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registr
                 f"{did_you_mean(key, options)} Known: {', '.join(options)}"
             )
     core = {key: value for key, value in values["data"].items() if key in recipe.DataSection.model_fields}
-    values["data"] = {**core, "subset": 1.0, "path": str(path.expanduser().absolute())}
+    values["data"] = {**core, "subset": 1.0, "path": str(expanded(path).absolute())}
     for setting in settings:
         recipe.apply_override(values, setting)
     return resolve.resolve(recipe.from_values(values, values["name"], str(directory.recipe)), registry)

@@ -10,12 +10,12 @@ from typing import Any
 
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import ENTRY_POINT_GROUP, PluginHost
+from cnnforge.plugin_check import HEAVY
 from cnnforge.registry import Entry, Registry
 from cnnforge.specs import Options, Spec
 from cnnforge.testing.failure import fail
 from cnnforge.validation import validate
 
-HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 _IMPORT = (
     "import importlib, sys; importlib.import_module(sys.argv[1]); print(*{n.partition('.')[0] for n in sys.modules})"
 )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 
 from cnnforge.deferred import import_deferred
-from cnnforge.errors import PluginError, RecipeError
+from cnnforge.errors import CnnforgeError, PluginError, RecipeError
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
@@ -51,6 +51,8 @@ def build_network(
     with _dtype_policy(policy):
         try:
             model = build(options, input_shape=input_shape, num_classes=num_classes)
+        except CnnforgeError:
+            raise
         except ValueError as error:
             raise RecipeError(f"{owner} cannot be built: {error}") from error
         except Exception as error:

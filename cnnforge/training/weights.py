@@ -21,7 +21,10 @@ def variable_arrays(variables: Sequence[keras.Variable]) -> dict[str, np.ndarray
     """Return the values of variables under names that keep their order."""
     values = [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(variable)) for variable in variables]
     # The number keeps the order, the path is for people: names that Keras makes up differ from process to process.
-    named = zip(values, variables, strict=True)
+    plain = [
+        value.astype(np.float32) if value.dtype.kind == "V" else value for value in values
+    ]  # NumPy has no bfloat16
+    named = zip(plain, variables, strict=True)
     return {f"{number:05} {variable.path}": value for number, (value, variable) in enumerate(named)}
 
 

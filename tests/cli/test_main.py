@@ -31,7 +31,7 @@ COMMANDS = {
     "show": ["name", "--kind", "--json"],
     "plugins": ["--json"],
     "plugins show": ["plugin", "--json"],
-    "plugins check": ["plugin"],
+    "plugins check": ["plugin", "--timeout"],
     "data download": ["name"],
     "data check": ["path", "--recipe", "--set", "--json"],
     "data split": ["path", "--to", "--recipe", "--set"],

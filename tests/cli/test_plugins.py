@@ -100,7 +100,7 @@ def test_a_plugin_that_is_not_there_is_answered_with_those_that_are(cli, plugins
 
 def test_check_passes_where_every_deferred_name_can_be_imported(cli, plugins):
     done = cli("plugins", "check", "toys")
-    assert (done.code, done.out) == (0, "sound   architecture 'toy' of plugin toys:main\n")
+    assert (done.code, done.out) == (0, "sound   toys:main\nsound   architecture 'toy' of plugin toys:main\n")
 
 
 def test_check_fails_where_a_deferred_name_cannot_be_imported(cli, site, monkeypatch):
@@ -110,7 +110,7 @@ def test_check_fails_where_a_deferred_name_cannot_be_imported(cli, site, monkeyp
     done = cli("plugins", "check", "lost:main")
     assert done.code == 4
     assert "broken  architecture 'toy' of plugin lost:main: cannot import 'lost_module:build'" in done.out
-    assert "received 1 faults in 1 checks" in done.err
+    assert "received 1 faults in 2 checks" in done.err
     assert cli("plugins", "check", "other").code == 0
 
 
@@ -152,3 +152,15 @@ def test_an_installed_plugin_is_found_by_a_process_of_its_own(process, plugins):
     done = process("list", "architectures", "--json", PYTHONPATH=str(plugins.path))
     assert [item["name"] for item in json.loads(done.stdout)] == ["catsdogs_cnn", "toy"]
     assert done.stderr.count("warning: plugin ") == len(BROKEN)
+
+
+def test_check_ends_a_plugin_that_takes_too_long(cli, site, monkeypatch):
+    site.install("slow", "while True: pass")
+    done = cli("plugins", "check", "slow", "--timeout", "2")
+    assert (done.code, done.out) == (4, "broken  slow:main: its process was not done after 2 s\n")
+
+
+def test_what_a_plugin_did_to_the_process_is_listed(cli, site, monkeypatch):
+    site.install("restless", "import os; os.environ['RESTLESS'] = '1'")
+    monkeypatch.setenv("CNNFORGE_LOAD_PLUGINS", "restless")
+    assert "its import changed environment variables: RESTLESS" in cli("plugins").out

@@ -7,7 +7,10 @@ import os
 import subprocess
 import sys
 
+import keras
+
 from tests.conftest import Site
+from tests.unit.test_docs import PAGES
 
 SOUND = """
 import cnnforge
@@ -112,3 +115,39 @@ def test_a_package_from_elsewhere_runs_beside_broken_ones(site: Site) -> None:
     assert conflict.returncode == 4
     assert "cnnforge:catsdogs and thief:main" in conflict.stderr
     assert "CNNFORGE_DISABLE_PLUGINS=thief:main" in conflict.stderr
+
+
+FROM_A_FILE = """
+from pathlib import Path
+
+import cnnforge
+
+class Options(cnnforge.Options):
+    path: Path = Path("model.keras")
+
+@cnnforge.hookimpl
+def cnnforge_architectures():
+    yield cnnforge.ArchitectureSpec(
+        name="from_a_file", summary="a model of somebody else's", build="borrowed_model:build", options=Options
+    )
+"""
+
+
+def test_a_model_file_becomes_an_architecture_as_the_guide_says(site: Site) -> None:
+    section = PAGES["docs/guides/write-an-architecture.md"].split("## From a model file")[1]
+    code = section.split("```python\n")[1].split("```")[0]
+    (site.path / "borrowed_model.py").write_text(f"import cnnforge\nimport keras\n\n{code}", encoding="utf-8")
+    site.install("borrowed", FROM_A_FILE)
+    inputs = keras.Input((24, 24, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(5, activation="softmax")(x))
+    model.save(site.path / "model.keras")
+    site.install("acme", SOUND)
+    options = ["--architecture", "from_a_file", "--set", "data.source=stripes", "--set", "data.image_size=[24,24]"]
+    options += ["--set", "training.epochs=1", "--name", "r", "--json"]
+    done = cnnforge(site, "run", "directory-cnn", *options)
+    assert done.returncode == 0, done.stderr
+    (site.path / "model.keras").write_bytes(b"something else")
+    refused = cnnforge(site, "evaluate", "r")
+    assert refused.returncode == 7, refused.stderr
+    assert f"received {site.path / 'model.keras'}: another kind of file" in refused.stderr

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.files import append_line, new_folder, replacing, write_json, write_text
+from cnnforge.files import append_line, expanded, new_folder, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_beside_it(tmp_path):
@@ -116,3 +117,9 @@ def test_json_holds_a_file_name_that_is_no_utf8(tmp_path):
     value = {"name": os.fsdecode(b"caf\xe9.jpg"), "city": "Zürich"}
     write_json(tmp_path / "value.json", value)
     assert json.loads((tmp_path / "value.json").read_text(encoding="utf-8")) == value
+
+
+def test_a_home_folder_is_put_in_and_that_of_nobody_is_left_as_it_is():
+    assert expanded("~/photographs") == Path.home() / "photographs"
+    assert expanded("~no-such-user/photographs") == Path("~no-such-user/photographs")
+    assert expanded(Path("a/~b")) == Path("a/~b")

@@ -110,3 +110,9 @@ def test_weights_named_by_a_run_lie_in_its_folder(resolved, tmp_path):
     assert not made.best_weights.exists()
     made.update_run(weights={"file": "../../elsewhere/best-0001.npz"})
     assert made.best_weights == made.path / "checkpoints" / "best-0001.npz"
+
+
+def test_a_model_file_is_no_run_and_its_folder_may_be(tmp_path):
+    with pytest.raises(RecipeError, match="received the model file") as caught:
+        run_dir.find(str(tmp_path / "r" / "model.keras"))
+    assert f"give the folder of its run: {tmp_path / 'r'};" in str(caught.value.hint)

@@ -1,0 +1,52 @@
+"""Calling a function in a Python process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+_CALL = """\
+import importlib, json, sys
+sys.path[:] = json.loads(sys.argv[3])
+module, _, name = sys.argv[1].partition(":")
+getattr(importlib.import_module(module), name)(*json.loads(sys.argv[2]))
+"""
+
+
+def call_elsewhere(
+    function: str, *arguments: Any, timeout: float | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Call ``"package.module:function"`` in a new process, which finds the modules that this one does.
+
+    Args:
+        function: What is called; what it prints is the standard output.
+        arguments: Its arguments, of types that JSON knows.
+        timeout: Seconds after which it is ended.
+        environ: Further environment variables.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        subprocess.TimeoutExpired: It was ended.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", _CALL, function, json.dumps(arguments), json.dumps(sys.path)],
+        env={**os.environ, **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+
+
+def ending(code: int) -> str:
+    """Return what the exit code of a process says."""
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

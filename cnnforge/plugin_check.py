@@ -1,0 +1,106 @@
+"""``cnnforge plugins check``: whatever a plugin does when it is used, in a process of its own with a time limit.
+
+The process notes each step before it takes it, so that a step that never ends, or ends the process, has a name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from cnnforge import recipe, resolve
+from cnnforge.backend import import_keras
+from cnnforge.deferred import import_deferred
+from cnnforge.elsewhere import call_elsewhere, ending
+from cnnforge.errors import CnnforgeError, UnknownNameError
+from cnnforge.host import PluginHost, PluginInfo
+from cnnforge.process_state import kept, watched
+from cnnforge.registry import Entry, Registry
+from cnnforge.specs import RecipeSpec
+
+HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something tried of a plugin; ``faults`` is empty where it is sound."""
+
+    what: str
+    faults: list[str]
+
+
+def check_plugin(plugin_id: str, timeout_seconds: float) -> list[Step]:
+    """Return what was tried: its hooks are asked, every name they return is imported, every recipe resolved."""
+    with tempfile.TemporaryDirectory(prefix="cnnforge-check-") as folder:
+        notes = Path(folder) / "steps.jsonl"
+        try:
+            done = call_elsewhere(f"{__name__}:examine", plugin_id, str(notes), timeout=timeout_seconds)
+            printed = done.stdout
+            end = f"{ending(done.returncode)} {done.stderr[-200:]}" if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            printed, end = "", f"not done after {timeout_seconds:g} s"
+        lines = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
+    steps = {what: [f"its process was {' '.join(end.split())}"] if faults is None else faults for what, faults in lines}
+    if printed:
+        steps[plugin_id] = [*steps[plugin_id], f"it printed {printed[:60]!r} on standard output"]
+    return [Step(what, faults) for what, faults in steps.items()]
+
+
+def examine(plugin_id: str, notes: str) -> None:
+    """Check a plugin and note each step; :func:`check_plugin` calls it in a process of its own."""
+    with Path(notes).open("w", encoding="utf-8") as file:
+        with _step(plugin_id, file) as faults:
+            with watched() as changes:
+                registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": plugin_id}))
+                entries = [e for kind in registry.catalogues().values() for e in kind.all() if e.plugin == plugin_id]
+            faults.extend([*_faults(registry.host.plugins[plugin_id]), *(f"it {change}" for change in changes)])
+        for entry in entries:
+            owner = f"{entry.spec.kind} {entry.spec.name!r} of plugin {plugin_id}"
+            with _step(owner, file) as faults:
+                faults.extend(_faults_of_entry(entry, owner, registry))
+
+
+@contextlib.contextmanager
+def _step(what: str, file: TextIO) -> Iterator[list[str]]:
+    """Note that a step begins, and when it has ended what was found."""
+    faults: list[str] = []
+    file.write(json.dumps([what, None]) + "\n")
+    file.flush()
+    yield faults
+    file.write(json.dumps([what, faults]) + "\n")
+    file.flush()
+
+
+def _faults(info: PluginInfo) -> list[str]:
+    heavy = sorted(set(HEAVY) & sys.modules.keys())
+    slow = [f"its import imports {', '.join(heavy)}, and every command would wait for that"] if heavy else []
+    return ([info.error] if info.error else []) + info.misdeeds + slow
+
+
+def _faults_of_entry(entry: Entry[Any], owner: str, registry: Registry) -> list[str]:
+    try:
+        if isinstance(entry.spec, RecipeSpec):
+            _resolve(entry.spec.name, registry)
+            return []
+        import_keras()  # before looking, since Keras and TensorFlow change something themselves
+        with kept() as undone, watched() as changes:
+            for name in entry.spec.deferred_names():
+                import_deferred(name, owner)
+    except CnnforgeError as error:
+        return [str(error).removeprefix(f"{owner}: ")]
+    return [f"importing what it names {change}" for change in (*undone, *changes)]
+
+
+def _resolve(name: str, registry: Registry) -> None:
+    try:
+        resolve.resolve(recipe.load(name, registry), registry)
+    except UnknownNameError:  # of something that another plugin brings
+        everything = Registry(PluginHost.discover())
+        resolve.resolve(recipe.load(name, everything), everything)
