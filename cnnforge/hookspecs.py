@@ -51,3 +51,11 @@ def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type:
 
     What they keep in attributes of plain values is part of every checkpoint, so that a resumed run goes on with it.
     """
+
+
+@hookspec
+def cnnforge_run_ended(run: Run) -> Iterable[str]:  # type: ignore[empty-body]
+    """Return lines to show when a run has ended, its model and report written if it went well.
+
+    ``run.directory.read_run()["status"]`` says whether it is ``"finished"``, ``"failed"`` or ``"interrupted"``.
+    """

@@ -105,6 +105,19 @@ class Component(_Section):
         return dict(self.model_extra or {})
 
 
+class FineTuningSection(_Section):
+    """A second phase of training, in which the pretrained backbone learns too."""
+
+    epochs: Annotated[int, Field(ge=1, description="passes over the training images, after those of [training]")] = 5
+    learning_rate: Annotated[float, Field(gt=0, description="of a fresh optimizer, far below that of [training]")] = (
+        1e-5
+    )
+    layers: Annotated[int | None, Field(ge=1, description="last layers of the backbone that learn; default: all")] = (
+        None
+    )
+    augmentation: Annotated[AugmentationSection | None, Field(description="default: as in [training]")] = None
+
+
 class TrainingSection(_Section):
     """How the network is trained; Keras's optimizers, losses, metrics, schedules and callbacks by name."""
 
@@ -130,6 +143,9 @@ class TrainingSection(_Section):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], Field(description="arithmetic; 'auto' measures which is faster")
     ] = "auto"
+    fine_tuning: Annotated[
+        FineTuningSection | None, Field(description="a second phase, in which a pretrained backbone learns too")
+    ] = None
     checkpoint_minutes: Annotated[
         float, Field(gt=0, description="minutes between checkpoints; there is one at the end of each epoch too")
     ] = 5.0

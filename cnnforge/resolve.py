@@ -53,6 +53,7 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     )
     complete = _complete(recipe, architecture.spec, architecture_options, data_options)
     _check_components(complete.training)
+    _check_fine_tuning(complete.training, architecture.spec)
     resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options)
     _check_ranges(resolved)
     return resolved
@@ -120,6 +121,15 @@ def _absolute(options: Options) -> Options:
     """Return the options with every path absolute, so that a recorded recipe works from any folder."""
     paths = {name: value for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
     return options.model_copy(update={name: expanded(path).absolute() for name, path in paths.items()})
+
+
+def _check_fine_tuning(training: TrainingSection, spec: ArchitectureSpec) -> None:
+    if training.fine_tuning is not None and spec.backbone is None:
+        raise RecipeError(
+            f"training.fine_tuning: expected an architecture with a backbone, received architecture.name={spec.name},"
+            " all of which learns from the start",
+            hint="leave fine_tuning out, or choose a pretrained architecture: cnnforge list",
+        )
 
 
 def _check_components(training: TrainingSection) -> None:

@@ -162,7 +162,7 @@ class RunDir(EvaluationDir):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the hook ``cnnforge_callbacks`` is told: the run's folder and its complete recipe.
+    """What hooks are told of a run: the run's folder and its complete recipe.
 
     ``accept_changes``: whether a resumed run goes on where the data are no longer the same.
     """

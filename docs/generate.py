@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -102,7 +102,8 @@ def _errors(_: str) -> str:
 def _settings(section: str) -> str:
     owner: Any = Recipe
     for name in section.split("."):
-        owner = owner.model_fields[name].annotation
+        annotation: Any = owner.model_fields[name].annotation
+        owner = next((part for part in get_args(annotation) if part is not type(None)), annotation)
     return _settings_table(owner)
 
 

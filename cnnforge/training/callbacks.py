@@ -25,11 +25,13 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
     long training stood still because the feed had not finished the next batch.
     """
 
-    def __init__(self, run_dir: RunDir, feed: Feed) -> None:
+    feed: Feed
+    """The training images of the phase."""
+
+    def __init__(self, run_dir: RunDir) -> None:
         super().__init__()
         self.history: list[dict[str, Any]] = []
         self._run_dir = run_dir
-        self._feed = feed
         self._epoch_start = self._last_batch_end = self._waiting = 0.0
 
     def get_state(self) -> dict[str, Any]:
@@ -56,7 +58,7 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
         self._waiting = 0.0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._waiting += max(0.0, self._feed.ready_time(batch) - self._last_batch_end)
+        self._waiting += max(0.0, self.feed.ready_time(batch) - self._last_batch_end)
         self._last_batch_end = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,7 +68,7 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
             "seconds": round(time.perf_counter() - self._epoch_start, 3),
             "training_seconds": round(training_seconds, 3),
             "waiting_seconds": round(self._waiting, 3),
-            "images_per_second": round(len(self._feed.rows) / training_seconds, 1),
+            "images_per_second": round(len(self.feed.rows) / training_seconds, 1),
             "learning_rate": float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate)),
             **{name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"},
         }

@@ -18,6 +18,7 @@ from cnnforge.training import callback_state, checkpoints
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.callbacks import BestWeights
 from cnnforge.training.checkpoints import Checkpoint
+from cnnforge.training.phases import Phase
 from cnnforge.training.rest_of_epoch import skip_steps
 from cnnforge.training.weights import variable_arrays
 
@@ -39,6 +40,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     Args:
         run: Its directory, and how often to save.
+        phase: The part of training that this is.
         feed: The training images, told where each epoch starts.
         stateful: The callbacks whose state belongs to the run.
         best: Names the best weights so far.
@@ -54,6 +56,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         run: Run,
+        phase: Phase,
         *,
         feed: Feed,
         stateful: Sequence[keras.callbacks.Callback],
@@ -65,6 +68,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self._run = run
         self._directory = run.directory
+        self._phase = phase
         self._training = run.resolved.recipe.training
         self._feed = feed
         self._stateful = stateful
@@ -79,7 +83,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._saved_at = time.monotonic()
         start = self._start
-        if start is not None and (start.batch == 0 or start.epoch >= self._training.epochs):
+        if start is not None and (start.batch == 0 or start.epoch >= self._phase.last_epoch):
             self._restore(start)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -130,7 +134,12 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics[0])
         weights = self._best.weights
         written = {f"{path.stem}.npz": sha256} | ({weights["file"]: weights["sha256"]} if weights else {})
-        position = {"epoch": self._epoch, "batch": self._batch, "is_stopped": is_stopped}
+        position = {
+            "phase": self._phase.number,
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "is_stopped": is_stopped,
+        }
         checkpoints.publish(path, {**position, **self._facts, "files": written, "callbacks": metrics[1]})
         self._name_best()
         self._steps, self._saved_at = 0, time.monotonic()

@@ -43,8 +43,13 @@ class Checkpoint:
         return int(self.facts["batch"])
 
     @property
+    def phase(self) -> int:
+        """The part of training it is of: 0, or 1 for fine-tuning."""
+        return int(self.facts.get("phase", 0))  # before there was fine-tuning there was one phase
+
+    @property
     def is_stopped(self) -> bool:
-        """Whether a callback ended training before its last epoch."""
+        """Whether a callback ended the phase before its last epoch."""
         return bool(self.facts["is_stopped"])
 
     @property

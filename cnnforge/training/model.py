@@ -63,9 +63,16 @@ def build_network(
 
 def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int, policy: str) -> keras.Model:
     """Return the recipe's network compiled as ``[training]`` says, its weights drawn from the recipe's seed."""
-    training = resolved.recipe.training
-    keras.utils.set_random_seed(training.seed)
+    keras.utils.set_random_seed(resolved.recipe.training.seed)
     model = build_model(resolved, num_classes, policy=policy)
+    compile_model(model, resolved, num_classes, steps_per_epoch)
+    rectify_after_pooling(model)
+    return model
+
+
+def compile_model(model: keras.Model, resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int) -> None:
+    """Compile a network as ``[training]`` says, with a fresh optimizer."""
+    training = resolved.recipe.training
     optimizer = components.build_optimizer(training, steps_per_epoch)
     fuse_large_updates(optimizer)
     model.compile(
@@ -73,8 +80,6 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )
-    rectify_after_pooling(model)
-    return model
 
 
 def _check(model: object, input_shape: tuple[int, int, int], num_classes: int, owner: str) -> None:

@@ -34,8 +34,9 @@ from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
 from cnnforge.training.conditions import conditions
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.model import build_model, compiled_model
+from cnnforge.training.model import build_model, compile_model, compiled_model
 from cnnforge.training.peak_memory import peak_memory_bytes
+from cnnforge.training.phases import Phase, let_backbone_learn, phases
 from cnnforge.training.rest_of_epoch import CallbacksFrom
 from cnnforge.training.weights import load_weights
 
@@ -47,22 +48,31 @@ def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) 
         run: The run directory, new or reopened, held by the caller (``run_dir.held``), and the recipe, every mistake
             in it already reported.
         images: What the recipe's data source opened.
-        host: The plugins, asked for callbacks.
+        host: The plugins, asked for callbacks, and told when the run has ended.
         reporter: Told what happens.
 
     Raises:
         CnnforgeError: Whatever goes wrong; ``run.json`` in the run directory says so too.
     """
     job = _Job(run, host, reporter, _Clock())
-    with recorded(run.directory, reporter) as interrupt:
-        data = job.prepare(images)
-        feeds = make_feeds(run.resolved, data)
-        compiled = partial(compiled_model, run.resolved, len(data.manifest.class_names), len(feeds["train"]))
-        with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
-            model = job.build(compiled, feeds["train"])
-            job.fit(*job.run_backbone_once(model, data, feeds), interrupt)
-        result = job.evaluate(data)
-        job.conclude(result)
+    try:
+        with recorded(run.directory, reporter) as interrupt:
+            _run(job, images, interrupt)
+    finally:
+        for _, line in host.collect("cnnforge_run_ended", run=run):
+            reporter.say(line)
+
+
+def _run(job: _Job, images: LabelledImages, interrupt: Interrupt) -> None:
+    resolved = job.resolved
+    data = job.prepare(images)
+    feeds = make_feeds(resolved, data)
+    compiled = partial(compiled_model, resolved, len(data.manifest.class_names), len(feeds["train"]))
+    with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
+        model = job.build(compiled, feeds["train"])
+        job.train(model, data, interrupt)
+    result = job.evaluate(data)
+    job.conclude(result)
 
 
 @dataclass(slots=True)
@@ -77,6 +87,17 @@ class _Clock:
         total = time.perf_counter() - self._start
         self.seconds[phase] = round(total - self.seconds.get("total", 0.0), 3)
         self.seconds["total"] = round(total, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """What the phases of training share: their list, the metrics and the best weights so far, and who may stop them."""
+
+    phases: list[Phase]
+    log: callbacks.MetricsLog
+    best: callbacks.BestWeights
+    facts: dict[str, Any]
+    interrupt: Interrupt
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,65 +155,90 @@ class _Job:
         self.lap("preparation")
         return model
 
-    def run_backbone_once(
-        self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed]
-    ) -> tuple[keras.Model, dict[str, Feed]]:
-        """Return what is to be trained, and on what: a frozen backbone's features instead of images."""
-        trained, trained_feeds = backbone.run_once(model, self.resolved, data, feeds, self.reporter)
-        if trained is not model:
-            self.lap("features")
-        return trained, trained_feeds
+    def train(self, model: keras.Model, data: PreparedData, interrupt: Interrupt) -> None:
+        """Train to the end of the last phase, from the beginning or from the newest checkpoint."""
+        policy = self.directory.read_run()["precision"]["policy"]
+        facts = {"identity": identity(self.decided(policy)), "conditions": conditions()}
+        start = self.start(facts["conditions"])
+        log, best = callbacks.MetricsLog(self.directory), callbacks.BestWeights(self.directory)
+        training = _Training(phases(self.resolved), log, best, facts, interrupt)
+        for phase in training.phases[0 if start is None else start.phase :]:
+            feeds = make_feeds(phase.resolved, data)
+            self.begin(phase, model, feeds, len(data.manifest.class_names))
+            trained, trained_feeds = backbone.run_once(model, phase.resolved, data, feeds, self.reporter)
+            if trained is not model:
+                self.lap("features")
+            self.fit(phase, trained, trained_feeds, training, start)
+            start = None
+        interrupt.release()
+        if not best.weights:
+            raise TrainingError("expected at least one epoch with a finite loss, received none")
+        self.directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
+        self.lap("training")
+
+    def begin(self, phase: Phase, model: keras.Model, feeds: dict[str, Feed], num_classes: int) -> None:
+        """Make the network ready for a phase; for the first it is."""
+        settings = phase.resolved.recipe.training
+        if phase.number == 0 and settings.augmentation.is_on:
+            write_sheet(self.directory, feeds["train"], settings.augmentation)
+        if phase.number == 0 or settings.fine_tuning is None:
+            return
+        count = let_backbone_learn(model, str(self.resolved.architecture.spec.backbone), settings.fine_tuning.layers)
+        compile_model(model, phase.resolved, num_classes, len(feeds["train"]))
+        rate = settings.learning_rate
+        self.reporter.say(f"Backbone {count} layers learn too from here on, at a learning rate of {rate:g}")
 
     def decided(self, policy: str) -> ResolvedRecipe:
         """Return the recipe with the precision that was chosen."""
         training = self.resolved.recipe.training.model_copy(update={"precision": precision.setting(policy)})
         return replace(self.resolved, recipe=self.resolved.recipe.model_copy(update={"training": training}))
 
-    def fit(self, model: keras.Model, feeds: dict[str, Feed], interrupt: Interrupt) -> None:
-        """Train to the end, from the beginning or from the newest checkpoint."""
-        training, feed = self.resolved.recipe.training, feeds["train"]
-        if training.augmentation.is_on:
-            write_sheet(self.directory, feed, training.augmentation)
+    def fit(
+        self,
+        phase: Phase,
+        model: keras.Model,
+        feeds: dict[str, Feed],
+        training: _Training,
+        start: Checkpoint | None,
+    ) -> None:
+        """Train one phase, from its beginning or from a checkpoint of it."""
+        settings, feed = phase.resolved.recipe.training, feeds["train"]
         build_state(model, feed)
-        policy = self.directory.read_run()["precision"]["policy"]
-        facts = {"identity": identity(self.decided(policy)), "conditions": conditions()}
-        start = self.start(facts["conditions"])
-        best, log = callbacks.BestWeights(self.directory), callbacks.MetricsLog(self.directory, feed)
+        log, best = training.log, training.best
+        log.feed = feed
         others = [
             keras.callbacks.History(),
-            *components.build_callbacks(training),
+            *components.build_callbacks(settings),
             *(callback for _, callback in self.host.collect("cnnforge_callbacks", run=self.run)),
         ]
+        num_epochs = training.phases[-1].last_epoch
         run_callbacks = [
             callbacks.StopOnDivergence(),
             log,
             best,
-            callbacks.ShowProgress(self.reporter, len(feed.rows), training.batch_size, training.epochs),
+            callbacks.ShowProgress(self.reporter, len(feed.rows), settings.batch_size, num_epochs),
             *others,
             Checkpointing(
                 self.run,
+                phase,
                 feed=feed,
                 stateful=[log, best, *others],
                 best=best,
-                interrupt=interrupt,
-                facts=facts,
+                interrupt=training.interrupt,
+                facts=training.facts,
                 start=start,
             ),
         ]
+        first = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
         model.fit(
             feed,
             validation_data=feeds.get("validation"),
-            epochs=training.epochs,
-            initial_epoch=0 if start is None else training.epochs if start.is_stopped else start.epoch,
+            epochs=phase.last_epoch,
+            initial_epoch=first,
             shuffle=False,  # the feed shuffles
             verbose=0,
-            callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=training.epochs, steps=len(feed)),
+            callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),
         )
-        interrupt.release()
-        if not best.weights:
-            raise TrainingError("expected at least one epoch with a finite loss, received none")
-        self.directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
-        self.lap("training")
 
     def start(self, now_conditions: dict[str, Any]) -> Checkpoint | None:
         """Return the checkpoint to go on from and say so, and whether the bits can still be the same."""

@@ -47,6 +47,13 @@ def cnnforge_callbacks(run):
     yield Witness()
 
 
+@cnnforge.hookimpl
+def cnnforge_run_ended(run):
+    status = run.directory.read_run()["status"]
+    (run.directory.path / "ended.txt").write_text(f"{status} {run.directory.report.is_file()}")
+    yield "Acme     thanks you"
+
+
 def build(options, *, input_shape, num_classes):
     import keras
 
@@ -110,6 +117,13 @@ def test_a_package_from_elsewhere_runs_beside_broken_ones(site: Site) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["accuracy"] > 0.9
     assert (site.path / "runs" / "r" / "witness.txt").read_text() == "tiny"
+    assert (site.path / "runs" / "r" / "ended.txt").read_text() == "finished True"
+    failed = cnnforge(
+        site, "run", "directory-cnn", *options[:-3], "--set", "training.learning_rate=1e30", "--name", "f"
+    )
+    assert failed.returncode == 5, failed.stderr
+    assert (site.path / "runs" / "f" / "ended.txt").read_text() == "failed True"
+    assert "Acme     thanks you" in failed.stdout
 
     conflict = cnnforge(site, "run", "catsdogs")
     assert conflict.returncode == 4

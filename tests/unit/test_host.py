@@ -253,6 +253,9 @@ class LaterHooks:
     @hookspecs.hookspec
     def cnnforge_callbacks(self, run, later): ...
 
+    @hookspecs.hookspec
+    def cnnforge_run_ended(self, run, later): ...
+
 
 def test_the_later_hooks_are_all_of_todays():
     assert {name for name in vars(LaterHooks) if name.startswith("cnnforge_")} == {
