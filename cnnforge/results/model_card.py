@@ -72,9 +72,21 @@ def _data(files: RunFiles) -> list[str]:
 
 
 def _training(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
-    shown = ("epochs", "batch_size", "optimizer", "learning_rate", "schedule", "loss", "augmentation", "class_balance")
+    shown = [
+        "epochs",
+        "batch_size",
+        "optimizer",
+        "learning_rate",
+        "schedule",
+        "loss",
+        "augmentation",
+        "class_balance",
+        "fine_tuning",
+    ]
     training = recipe.get("training", {})
     training = {**training, "augmentation": _augmentation(training.get("augmentation", {}))}
+    if tuned := training.get("fine_tuning"):
+        training["fine_tuning"] = {name: tuned[name] for name in ("epochs", "learning_rate", "layers") if name in tuned}
     settings = [f"- {key.replace('_', ' ')}: {_value(training[key])}" for key in shown if key in training]
     return [*settings, f"- Best epoch, whose weights were kept: {files.run.get('best_epoch', formats.NOTHING)}"]
 

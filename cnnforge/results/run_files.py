@@ -54,9 +54,10 @@ class RunFiles:
 
     @property
     def planned_epochs(self) -> int | None:
-        """How many epochs the recipe asks for."""
-        planned: int | None = tomllib.loads(self.recipe_text).get("training", {}).get("epochs")
-        return planned
+        """How many epochs the recipe asks for, those of fine-tuning among them."""
+        training = tomllib.loads(self.recipe_text).get("training", {})
+        planned: int | None = training.get("epochs")
+        return planned and planned + training.get("fine_tuning", {}).get("epochs", 0)
 
 
 def read(run_dir: RunDir) -> RunFiles:

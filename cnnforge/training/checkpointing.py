@@ -134,13 +134,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics[0])
         weights = self._best.weights
         written = {f"{path.stem}.npz": sha256} | ({weights["file"]: weights["sha256"]} if weights else {})
-        position = {
-            "phase": self._phase.number,
-            "epoch": self._epoch,
-            "batch": self._batch,
-            "is_stopped": is_stopped,
-        }
-        checkpoints.publish(path, {**position, **self._facts, "files": written, "callbacks": metrics[1]})
+        position = {"phase": self._phase.number, "epoch": self._epoch, "batch": self._batch}
+        facts = {**position, "is_stopped": is_stopped, **self._facts}
+        checkpoints.publish(path, {**facts, "files": written, "callbacks": metrics[1]})
         self._name_best()
         self._steps, self._saved_at = 0, time.monotonic()
 

@@ -67,10 +67,12 @@ def _run(job: _Job, images: LabelledImages, interrupt: Interrupt) -> None:
     resolved = job.resolved
     data = job.prepare(images)
     feeds = make_feeds(resolved, data)
+    for phase in phases(resolved):  # a mistake in the last must not come to light after the first
+        components.build_schedule(phase.resolved.recipe.training, len(feeds["train"]))
     compiled = partial(compiled_model, resolved, len(data.manifest.class_names), len(feeds["train"]))
     with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
         model = job.build(compiled, feeds["train"])
-        job.train(model, data, interrupt)
+        job.train(model, data, feeds, interrupt)
     result = job.evaluate(data)
     job.conclude(result)
 
@@ -155,7 +157,7 @@ class _Job:
         self.lap("preparation")
         return model
 
-    def train(self, model: keras.Model, data: PreparedData, interrupt: Interrupt) -> None:
+    def train(self, model: keras.Model, data: PreparedData, feeds: dict[str, Feed], interrupt: Interrupt) -> None:
         """Train to the end of the last phase, from the beginning or from the newest checkpoint."""
         policy = self.directory.read_run()["precision"]["policy"]
         facts = {"identity": identity(self.decided(policy)), "conditions": conditions()}
@@ -163,7 +165,7 @@ class _Job:
         log, best = callbacks.MetricsLog(self.directory), callbacks.BestWeights(self.directory)
         training = _Training(phases(self.resolved), log, best, facts, interrupt)
         for phase in training.phases[0 if start is None else start.phase :]:
-            feeds = make_feeds(phase.resolved, data)
+            feeds = make_feeds(phase.resolved, data) if phase.number else feeds
             self.begin(phase, model, feeds, len(data.manifest.class_names))
             trained, trained_feeds = backbone.run_once(model, phase.resolved, data, feeds, self.reporter)
             if trained is not model:
@@ -186,7 +188,8 @@ class _Job:
         count = let_backbone_learn(model, str(self.resolved.architecture.spec.backbone), settings.fine_tuning.layers)
         compile_model(model, phase.resolved, num_classes, len(feeds["train"]))
         rate = settings.learning_rate
-        self.reporter.say(f"Backbone {count} layers learn too from here on, at a learning rate of {rate:g}")
+        learn = "layer learns" if count == 1 else "layers learn"
+        self.reporter.say(f"Backbone {count} {learn} too from here on, at a learning rate of {rate:g}")
 
     def decided(self, policy: str) -> ResolvedRecipe:
         """Return the recipe with the precision that was chosen."""

@@ -43,6 +43,12 @@ def plan(resolved: ResolvedRecipe) -> Plan:
         )
     if tuning.algorithm == "hyperband":
         _check_hyperband(resolved.recipe, num_configurations(space))
+    if resolved.recipe.training.fine_tuning and (tuning.algorithm == "hyperband" or tuning.pruning != "none"):
+        raise RecipeError(
+            "expected a search that trains every trial to its end, since fine-tuning follows it, received"
+            f" training.fine_tuning with tuning.algorithm={tuning.algorithm} and tuning.pruning={tuning.pruning}",
+            hint="search without fine_tuning and add it to best.toml, or search without pruning",
+        )
     return Plan(resolved, space, objective_of(tuning))
 
 

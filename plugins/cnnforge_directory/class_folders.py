@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cnnforge import ImageFiles
 from cnnforge.errors import DataError
+from cnnforge.labelled_images import SPLIT_OF_NAME
 from cnnforge_directory.classes import check_wanted
-from cnnforge_directory.labelled_file import LAYOUT, SPLIT_OF_NAME, LabelledFile
+from cnnforge_directory.labelled_file import LAYOUT, LabelledFile
 
 _LIKE_A_SPLIT = re.compile(r"(train|training|val|valid|validation|test|testing)[\W_]*\d*(\.zip)?", re.IGNORECASE)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cnnforge import ImageFiles
 from cnnforge.errors import DataError, did_you_mean
-from cnnforge_directory.labelled_file import SPLIT_OF_NAME, LabelledFile
+from cnnforge.labelled_images import SPLIT_OF_NAME
+from cnnforge_directory.labelled_file import LabelledFile
 
 _REQUIRED = ("name", "label")
 _COLUMNS = (*_REQUIRED, "split")

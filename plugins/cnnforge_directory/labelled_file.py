@@ -10,17 +10,6 @@ LAYOUT = """Expected layout, in a folder or a zip archive, with a folder for eac
   dog/1.jpg
 or the same below train, validation and test."""
 
-SPLIT_OF_NAME = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""The names of split folders, in lower case, and the split each means."""
-
 
 class LabelledFile(NamedTuple):
     """The name of an image file, its class, and its split where that is fixed."""

@@ -16,6 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tests.unit.test_image_files import zipped
+
 WEIGHTS = "model.weights.h5"
 
 
@@ -36,20 +38,12 @@ class Good:
         return found
 
 
-def pack(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
 def with_member(name: str, content: bytes) -> Callable[[Good, Path], bytes]:
-    return lambda good, canary: pack({**good.members, name: content})
+    return lambda good, canary: zipped({**good.members, name: content})
 
 
 def without(name: str) -> Callable[[Good, Path], bytes]:
-    return lambda good, canary: pack({key: value for key, value in good.members.items() if key != name})
+    return lambda good, canary: zipped({key: value for key, value in good.members.items() if key != name})
 
 
 def with_config(change: Callable[[dict[str, Any], Path], Any]) -> Callable[[Good, Path], bytes]:
@@ -57,7 +51,7 @@ def with_config(change: Callable[[dict[str, Any], Path], Any]) -> Callable[[Good
         config = good.config
         changed = change(config, canary)
         text = changed if isinstance(changed, bytes) else json.dumps(config if changed is None else changed).encode()
-        return pack({**good.members, "config.json": text})
+        return zipped({**good.members, "config.json": text})
 
     return make
 
@@ -116,7 +110,7 @@ def _twice(good: Good, canary: Path) -> bytes:
 
 
 def _link(good: Good, canary: Path) -> bytes:
-    buffer = io.BytesIO(pack({name: c for name, c in good.members.items() if name != WEIGHTS}))
+    buffer = io.BytesIO(zipped({name: c for name, c in good.members.items() if name != WEIGHTS}))
     info = zipfile.ZipInfo(WEIGHTS)
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(buffer, "a") as archive:
@@ -141,7 +135,7 @@ def _overlapping(good: Good, canary: Path) -> bytes:
 
 def _deflated(name: str, size: int) -> Callable[[Good, Path], bytes]:
     """Let a member be so many zeros in few bytes."""
-    return lambda good, canary: pack({**good.members, name: bytes(size)}, zipfile.ZIP_DEFLATED)
+    return lambda good, canary: zipped({**good.members, name: bytes(size)}, zipfile.ZIP_DEFLATED)
 
 
 def _declared(good: Good, canary: Path) -> bytes:
@@ -199,7 +193,7 @@ ARCHIVES: dict[str, tuple[Callable[[Good, Path], bytes], str]] = {
     "no config": (without("config.json"), "no config.json"),
     "no weights": (without(WEIGHTS), "no model.weights.h5"),
     "pickled weights": (
-        lambda good, canary: pack({"config.json": good.members["config.json"], "model.weights.npz": b"PK"}),
+        lambda good, canary: zipped({"config.json": good.members["config.json"], "model.weights.npz": b"PK"}),
         "no model.weights.h5",
     ),
     "bomb of configuration": (_deflated("config.json", 2**22 + 1), "4,194,305 bytes, expected at most"),
@@ -209,7 +203,7 @@ ARCHIVES: dict[str, tuple[Callable[[Good, Path], bytes], str]] = {
     "a header longer than the file": (_long_header, "it is cut off"),
     "a patch": (_patched, "compressed patched data"),
     "another compression": (
-        lambda good, canary: pack(good.members, zipfile.ZIP_LZMA),
+        lambda good, canary: zipped(good.members, zipfile.ZIP_LZMA),
         "compressed by method 14",
     ),
 }

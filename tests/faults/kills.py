@@ -31,6 +31,7 @@ import numpy as np
 from cnnforge.run_dir import RunDir
 from cnnforge.training.arrays import read_arrays
 from cnnforge.training.checkpoints import newest
+from tests.faults.processes import ended
 
 TIMES = {"seconds", "training_seconds", "waiting_seconds", "images_per_second"}
 """What of ``metrics.jsonl`` says how long things took, which no two runs share."""
@@ -110,19 +111,11 @@ class Runner:
 
     def run(self, name: str, kill: Callable[[RunDir], None] | None = None) -> int:
         """Run to the end, or to the kill; return the exit code, negative for a signal."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.start(name, kill), 0)[1])
+        return ended(self.start(name, kill))
 
     def run_for(self, name: str, seconds: float) -> int:
         """Run, and kill after so many seconds."""
-        process = self.start(name)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            done, status = os.waitpid(process, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-        os.kill(process, signal.SIGKILL)
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        return ended(self.start(name), seconds)
 
 
 class At:

@@ -22,6 +22,7 @@ from cnnforge.registry import Registry
 from cnnforge.testing.network import Network
 from tests.faults import hostile_keras
 from tests.faults.hostile_keras import ARCHIVES, CONFIGURATIONS, WEIGHT_FILES, Good
+from tests.unit.test_image_files import zipped
 
 
 def small_network() -> keras.Model:
@@ -100,17 +101,17 @@ def test_weights_in_a_circle_are_looked_through_once(good: Good, tmp_path: Path)
 def _of_another_network(good: Good, folder: Path) -> bytes:
     other = saved(keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]), folder / "other.keras")
     weights = Good(other.read_bytes()).members[hostile_keras.WEIGHTS]
-    return hostile_keras.pack({**good.members, hostile_keras.WEIGHTS: weights})
+    return zipped({**good.members, hostile_keras.WEIGHTS: weights})
 
 
 def _of_no_format(good: Good, folder: Path) -> bytes:
     weights = hostile_keras.shuffled(good.members[hostile_keras.WEIGHTS])
-    return hostile_keras.pack({**good.members, hostile_keras.WEIGHTS: weights})
+    return zipped({**good.members, hostile_keras.WEIGHTS: weights})
 
 
 def _linked(good: Good, folder: Path) -> bytes:
     weights = hostile_keras.damaged_weights(good, folder, hostile_keras.WEIGHT_FILES["a link to another file"][0])
-    return hostile_keras.pack({**good.members, hostile_keras.WEIGHTS: weights})
+    return zipped({**good.members, hostile_keras.WEIGHTS: weights})
 
 
 def _option(key: str, value: object) -> Callable[[Good, Path], bytes]:

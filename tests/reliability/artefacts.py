@@ -145,7 +145,8 @@ def write_metrics(folder: Path, version: int) -> None:
 
     directory = RunDir(folder)
     feed: Any = SimpleNamespace(rows=range(100), ready_time=lambda batch: 0.0)
-    log = MetricsLog(directory, feed)
+    log = MetricsLog(directory)
+    log.feed = feed
     log.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.5)))
     log.set_state({"history": list(read_lines(directory.metrics)), "waiting": 0.0, "training": 1.0})
     log.on_epoch_end(version - 1, {f"metric_{number}": float(version) for number in range(30)})

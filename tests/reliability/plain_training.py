@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import random
@@ -13,6 +12,8 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from tests.faults.processes import ended, forked
 
 EQUAL = "equal to the last bit"
 OTHER = "other weights"
@@ -78,23 +79,7 @@ def _finished(folder: Path, data: Path, *, by_chance: bool) -> str | None:
 def _run(folder: Path, data: Path, *, by_chance: bool, at: int = -1, seconds: float | None = None) -> int:
     """Train in a forked process, killed at a moment or after some time; return how it ended."""
     folder.mkdir(exist_ok=True)
-    process = os.fork()
-    if not process:
-        with contextlib.suppress(BaseException), (folder / "log").open("ab", buffering=0) as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
-            _train(folder, data, at, by_chance=by_chance)
-            os._exit(0)
-        os._exit(99)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    while deadline is not None and time.monotonic() < deadline:
-        done, status = os.waitpid(process, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    if deadline is not None:
-        os.kill(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return ended(forked(lambda: _train(folder, data, at, by_chance=by_chance), folder / "log"), seconds)
 
 
 def _train(folder: Path, data: Path, at: int, *, by_chance: bool) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import signal
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-_STUCK = 99
+from tests.faults.processes import FAILED, ended, forked
 
 
 def measure(seed: int, kills: int, num_trials: int) -> dict[str, int]:
@@ -36,12 +32,12 @@ def measure(seed: int, kills: int, num_trials: int) -> dict[str, int]:
         folder = Path(name) / "1"
         for _ in range(kills):
             code = _run(folder, num_trials, generator.uniform(0.2, 5.0))
-            if code in {0, _STUCK}:
-                _count(folder, found, is_stuck=code == _STUCK)
+            if code in {0, FAILED}:
+                _count(folder, found, is_stuck=code == FAILED)
                 found["searches"] += 1
                 folder = Path(name) / str(found["searches"])
         code = _run(folder, num_trials)
-        _count(folder, found, is_stuck=code == _STUCK)
+        _count(folder, found, is_stuck=code == FAILED)
     return {kind: found[kind] for kind in ("searches", "cannot go on", "lost", "twice")}
 
 
@@ -53,25 +49,10 @@ def _count(folder: Path, found: Counter[str], *, is_stuck: bool) -> None:
     found["lost"] += len({trial for what, trial in lines if what == "ended"}) if is_stuck else 0
 
 
-def _run(folder: Path, num_trials: int, seconds: float | None = None) -> int:
+def _run(folder: Path, num_trials: int, seconds: float = 1000) -> int:
     """Search in a forked process, killed after some time; return how it ended."""
     folder.mkdir(exist_ok=True)
-    process = os.fork()
-    if not process:
-        with contextlib.suppress(BaseException), (folder / "output").open("ab", buffering=0) as output:
-            os.dup2(output.fileno(), 1)
-            os.dup2(output.fileno(), 2)
-            _search(folder, num_trials)
-            os._exit(0)
-        os._exit(_STUCK)
-    deadline = time.monotonic() + (1000 if seconds is None else seconds)
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(process, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    return ended(forked(lambda: _search(folder, num_trials), folder / "output"), seconds)
 
 
 def _search(folder: Path, num_trials: int) -> None:

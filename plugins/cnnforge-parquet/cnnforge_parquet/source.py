@@ -14,12 +14,9 @@ import pyarrow as pa
 import cnnforge
 from cnnforge import natural_key
 from cnnforge.errors import DataError
+from cnnforge.labelled_images import SPLIT_OF_NAME
 from cnnforge_parquet import ParquetOptions
 from cnnforge_parquet.shards import ImageReader, find_shards, read_columns, read_schema
-
-_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("val", "valid", "validation"), "validation"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,8 @@ def open_source(options: ParquetOptions) -> cnnforge.LabelledImages:
             "expected a Parquet file or a folder of them, received no path", hint="give it with --data PATH"
         )
     shards = find_shards(options.path)
-    _check_image_column(shards[0], options.image)
+    schema = read_schema(shards[0])
+    _check_image_column(schema, shards[0], options.image)
     lengths, rows = [], []
     for shard, split in zip(shards, _splits_of_names(shards, options), strict=True):
         name = shard.name if shard == options.path else shard.relative_to(options.path).as_posix()
@@ -53,7 +51,7 @@ def open_source(options: ParquetOptions) -> cnnforge.LabelledImages:
         lengths.append(len(found))
         rows += found
     labelled = array("q", (i for i, row in enumerate(rows) if row.label is not None))
-    class_names = _class_names([rows[i].label for i in labelled], _noted_names(shards[0], options), options)
+    class_names = _class_names([rows[i].label for i in labelled], _noted_names(schema, options.label), options)
     label_of = {name: label for label, name in enumerate(class_names)}
     return cnnforge.LabelledImages(
         class_names=class_names,
@@ -67,8 +65,7 @@ def open_source(options: ParquetOptions) -> cnnforge.LabelledImages:
     )
 
 
-def _check_image_column(shard: Path, column: str) -> None:
-    schema = read_schema(shard)
+def _check_image_column(schema: pa.Schema, shard: Path, column: str) -> None:
     kind = schema.field(column).type if column in schema.names else None
     if kind is not None and pa.types.is_struct(kind):
         kind = kind.field("bytes").type if kind.get_field_index("bytes") >= 0 else kind
@@ -85,7 +82,7 @@ def _splits_of_names(shards: Sequence[Path], options: ParquetOptions) -> list[st
     if options.split is not None:
         return [None] * len(shards)
     words = [(re.split(r"[^a-z]", shard.stem.lower())[0], shard.parent.name.lower()) for shard in shards]
-    found = [next((_SPLITS[word] for word in pair if word in _SPLITS), None) for pair in words]
+    found = [next((SPLIT_OF_NAME[word] for word in pair if word in SPLIT_OF_NAME), None) for pair in words]
     if None in found or len(set(found)) == 1:
         return [None] * len(shards)
     return found
@@ -113,16 +110,16 @@ def _labels(column: pa.ChunkedArray, shard: Path) -> list[str | int | None]:
 def _splits(column: pa.ChunkedArray, shard: Path) -> list[str | None]:
     values = column.to_pylist()
     for row, value in enumerate(values):
-        if str(value).lower() not in _SPLITS:
+        if str(value).lower() not in SPLIT_OF_NAME:
             raise DataError(f"{shard}, row {row}: expected split train, validation or test, received {value!r}")
-    return [_SPLITS[value.lower()] for value in values]
+    return [SPLIT_OF_NAME[value.lower()] for value in values]
 
 
-def _noted_names(shard: Path, options: ParquetOptions) -> list[str]:
+def _noted_names(schema: pa.Schema, label: str) -> list[str]:
     """Return the class names that Hugging Face's ``datasets`` notes in the file, if it does."""
-    noted = (read_schema(shard).metadata or {}).get(b"huggingface", b"{}")
+    noted = (schema.metadata or {}).get(b"huggingface", b"{}")
     try:
-        names = json.loads(noted)["info"]["features"][options.label]["names"]
+        names = json.loads(noted)["info"]["features"][label]["names"]
     except (ValueError, LookupError, TypeError):
         return []
     return [str(name) for name in names] if isinstance(names, list) else []

@@ -14,6 +14,7 @@ from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import RecipeError
 from cnnforge.registry import Registry
+from cnnforge.results.run_files import read
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training.arrays import read_arrays
 from cnnforge.training.checkpoints import newest
@@ -57,7 +58,9 @@ def test_the_head_learns_first_and_then_the_backbone_too(registry: Registry, tin
     assert lines_of(tuned)[0]["loss"] == lines_of(head_only)[0]["loss"]
     once, learning = listener.about_backbone()
     assert "computed" in once
-    assert learning == "Backbone 1 layers learn too from here on, at a learning rate of 0.001"
+    assert learning == "Backbone 1 layer learns too from here on, at a learning rate of 0.001"
+    assert read(tuned).planned_epochs == 3
+    assert "- fine tuning: epochs 2, learning_rate 0.001" in tuned.model_card.read_text(encoding="utf-8")
     before, after = final_state(head_only), final_state(tuned)
     changed = {name.split(" ", 1)[1].split("/")[-1] for name in before if name in after and name.startswith("model")
                and not np.array_equal(before[name], after[name])}  # fmt: skip
@@ -132,3 +135,12 @@ def test_an_architecture_without_a_backbone_cannot_be_fine_tuned(registry: Regis
     overrides = [f"data.path={json.dumps(str(tiny_images))}", "training.fine_tuning={epochs=2}"]
     with pytest.raises(RecipeError, match=r"training.fine_tuning: expected an architecture with a backbone"):
         resolve.resolve(recipe.load("directory-cnn", registry, overrides), registry)
+
+
+def test_a_schedule_that_does_not_fit_fine_tuning_is_refused_before_anything_is_trained(
+    registry: Registry, tiny_images: Path, tmp_path: Path
+) -> None:
+    schedule = "training.schedule={name='cosine', warmup_epochs=3}"
+    with pytest.raises(RecipeError, match=r"expected warmup_epochs below training\.epochs=2"):
+        train(registry, tiny_images, tmp_path, "training.fine_tuning={epochs=2}", schedule)
+    assert not (tmp_path / "with_backbone" / "metrics.jsonl").exists()

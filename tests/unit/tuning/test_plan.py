@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras_tuner
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.tuning.plan import num_trials
+from cnnforge.recipe import FineTuningSection
+from cnnforge.tuning.plan import num_trials, plan
 from tests.unit.tuning.conftest import make_plan
 
 SMALL = ["tuning.search=['training.batch_size']", "tuning.algorithm=hyperband"]
@@ -26,6 +29,15 @@ def test_hyperband_needs_a_space_that_fills_its_brackets():
 def test_hyperband_prunes_by_itself():
     with pytest.raises(RecipeError, match="hyperband prunes by itself"):
         make_plan("tuning.algorithm=hyperband", "tuning.pruning=median")
+
+
+@pytest.mark.parametrize("settings", [["tuning.algorithm=hyperband"], ["tuning.pruning=median"]])
+def test_trials_that_are_stopped_early_are_not_fine_tuned(settings):
+    resolved = make_plan(*settings).resolved
+    training = resolved.recipe.training.model_copy(update={"fine_tuning": FineTuningSection()})
+    tuned = replace(resolved, recipe=resolved.recipe.model_copy(update={"training": training}))
+    with pytest.raises(RecipeError, match="expected a search that trains every trial to its end"):
+        plan(tuned)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 9, 15, 30, 81])
