@@ -24,7 +24,7 @@ class ParquetOptions(cnnforge.Options):
     ] = None
     classes: Annotated[
         tuple[str, ...],
-        Field(description="names of the classes 0, 1, … where the file does not say; with named labels: those to use"),
+        Field(description="names of all classes in the order of their labels; default: the file's, or what occurs"),
     ] = ()
 
 
