@@ -33,15 +33,22 @@ def fuse_large_updates(optimizer: keras.optimizers.Optimizer) -> None:
     optimizer.update_step = fused_step
 
 
-@cache
-def _can_fuse() -> bool:
-    """Return whether this is TensorFlow on a processor, built with XLA for it, which not every build is."""
+def is_tensorflow_on_processor() -> bool:
+    """Return whether TensorFlow trains on a processor; elsewhere Keras compiles the whole step."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU"):
-        return False  # there Keras compiles the whole step
+    return not tf.config.list_physical_devices("GPU")
+
+
+@cache
+def _can_fuse() -> bool:
+    """Return whether TensorFlow on this processor is built with XLA for it, which not every build is."""
+    if not is_tensorflow_on_processor():
+        return False
+    import tensorflow as tf
+
     try:
         return bool(tf.function(lambda x: x + 1, jit_compile=True)(tf.constant(1)) == 2)
     except tf.errors.OpError:

@@ -13,6 +13,7 @@ from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
 from cnnforge.training import components
+from cnnforge.training.fused_normalization import fuse_normalization
 from cnnforge.training.fused_updates import fuse_large_updates
 from cnnforge.training.late_relu import rectify_after_pooling
 
@@ -67,6 +68,7 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
     model = build_model(resolved, num_classes, policy=policy)
     compile_model(model, resolved, num_classes, steps_per_epoch)
     rectify_after_pooling(model)
+    fuse_normalization(model)
     return model
 
 
