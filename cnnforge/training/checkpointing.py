@@ -24,10 +24,15 @@ from cnnforge.training.weights import variable_arrays
 
 
 def build_state(model: keras.Model, feed: Feed) -> None:
-    """Make the variables of optimizer and metrics, which Keras otherwise makes in the first step, after a restore."""
+    """Make the variables of optimizer and metrics, which Keras otherwise makes in the first step, after a restore.
+
+    And make the loss: on JAX Keras otherwise takes a batch from the feed for that, which would not be trained on.
+    """
     model.optimizer.build(model.trainable_variables)
-    outputs = np.zeros((1, *model.output_shape[1:]), np.float32)
-    model.compute_metrics(None, keras.ops.convert_to_tensor(feed.targets[:1]), keras.ops.convert_to_tensor(outputs))
+    outputs = keras.ops.convert_to_tensor(np.zeros((1, *model.output_shape[1:]), np.float32))
+    targets = keras.ops.convert_to_tensor(feed.targets[:1])
+    model.compute_loss(y=targets, y_pred=outputs)
+    model.compute_metrics(None, targets, outputs)
     model.reset_metrics()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 
-def drive(module: str, *arguments: str, timeout: int) -> str:
+def drive(module: str, *arguments: str, timeout: int, **environ: str) -> str:
     """Run a driver in a process of its own, since it forks and this one may have used TensorFlow."""
+    command = [sys.executable, "-m", f"tests.faults.{module}", *arguments]
     done = subprocess.run(
-        [sys.executable, "-m", f"tests.faults.{module}", *arguments], capture_output=True, text=True, timeout=timeout
+        command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=timeout, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -20,6 +22,12 @@ def drive(module: str, *arguments: str, timeout: int) -> str:
 def test_a_run_killed_anywhere_and_resumed_is_equal_to_the_last_bit() -> None:
     output = drive("kills", "--kills", "5", "--seed", "0", timeout=900)
     assert output.count("of 5 killed") == 5
+
+
+def test_a_killed_run_of_keras_on_jax_is_equal_to_the_last_bit_too() -> None:
+    pytest.importorskip("jax")
+    output = drive("kills", "--kills", "3", "--seed", "2", timeout=900, KERAS_BACKEND="jax")
+    assert output.count("of 3 killed") == 3
 
 
 def test_a_checkpoint_is_whole_whenever_the_process_that_saves_is_killed() -> None:
