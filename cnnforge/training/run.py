@@ -28,7 +28,7 @@ from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training import backbone, callbacks, checkpoints, components, memory, precision
+from cnnforge.training import backbone, callbacks, checkpoints, components, lost_device, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
@@ -70,7 +70,7 @@ def _run(job: _Job, images: LabelledImages, interrupt: Interrupt) -> None:
     for phase in phases(resolved):  # a mistake in the last must not come to light after the first
         components.build_schedule(phase.resolved.recipe.training, len(feeds["train"]))
     compiled = partial(compiled_model, resolved, len(data.manifest.class_names), len(feeds["train"]))
-    with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]):
+    with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]), lost_device.explained():
         model = job.build(compiled, feeds["train"])
         job.train(model, data, feeds, interrupt)
     result = job.evaluate(data)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 VARIABLE = "CNNFORGE_TEST_FAULT"
 """``KIND EPOCH BATCH FOLDER``; without it the callback does nothing, so that a resumed run has the same callbacks."""
@@ -51,6 +52,12 @@ class Fault(keras.callbacks.Callback):
     def clock_forward(self, folder: Path) -> None:
         real = time.time
         time.time = lambda: real() + 365 * 24 * 3600
+
+    def gpu_lost(self, folder: Path) -> None:
+        """Fail as TensorFlow does when a GPU falls off the bus; there is none to take away."""
+        raise tf.errors.InternalError(
+            None, None, "Failed to launch CUDA kernel: Relu_GPU: CUDA_ERROR_DEVICE_UNAVAILABLE: device is busy or gone"
+        )
 
     def full_disk(self, folder: Path) -> None:
         """No file may grow beyond what JSON needs, which is how a full disk looks to who writes arrays."""
