@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 _SIGNALS = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE"}]
 
@@ -18,14 +18,14 @@ _SIGNALS = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP
 def kept() -> Iterator[list[str]]:
     """Put back what a block does to working directory, environment, signal handlers and standard output.
 
-    Yields a list that afterwards says what there was to put back.
+    Yields a list that afterwards says what there was to put back. ``os._exit`` raises ``SystemExit`` meanwhile.
     """
     found: list[str] = []
     printed = io.BytesIO()
     output = io.TextIOWrapper(printed, "utf-8", newline="\n", write_through=True)
     before = {name: read() for name, (read, _) in _KEPT.items()}
     try:
-        with contextlib.redirect_stdout(output):
+        with contextlib.redirect_stdout(output), _not_ended():
             yield found
     finally:
         for name, (read, put_back) in _KEPT.items():
@@ -34,6 +34,23 @@ def kept() -> Iterator[list[str]]:
                 put_back(before[name])
         if not output.closed and (text := printed.getvalue().decode()):
             found.append(f"printed {text[:60]!r} on standard output")
+
+
+@contextlib.contextmanager
+def _not_ended() -> Iterator[None]:
+    """Have ``os._exit`` raise what ``sys.exit`` raises; a process forked meanwhile ends with it as ever."""
+    end, process = os._exit, os.getpid()
+
+    def leave(status: int) -> NoReturn:
+        if os.getpid() != process:
+            end(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = leave
+    try:
+        yield
+    finally:
+        os._exit = end
 
 
 @contextlib.contextmanager

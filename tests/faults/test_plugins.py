@@ -39,7 +39,11 @@ ENDS = {
     "raises beyond Exception": ("class Stop(BaseException): pass\nraise Stop('enough')", "Stop: enough"),
     "is cancelled": ("import asyncio\nraise asyncio.CancelledError", "CancelledError:"),
     "exits": ("import sys\nsys.exit('bye')", "SystemExit: bye"),
-    "ends the process": ("import os\nos._exit(3)", "its process was ended with exit code 3"),
+    "ends the process": ("import os\nos._exit(3)", "SystemExit: os._exit(3)"),
+    "becomes another": (
+        "import os\nos.execv('/bin/sh', ['sh', '-c', 'exit 3'])",
+        "its process was ended with exit code 3",
+    ),
     "aborts": ("import os\nos.abort()", "its process was ended by SIGABRT"),
     "crashes": ("import ctypes\nctypes.string_at(0)", "its process was ended by SIGSEGV"),
     "kills itself": ("import os\nos.kill(os.getpid(), 9)", "its process was ended by SIGKILL"),
@@ -82,7 +86,7 @@ def test_check_names_what_the_import_of_a_plugin_does(
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("import os; os._exit(3)", "its process was ended with exit code 3"),
+        ("import os; os._exit(3)", "hook cnnforge_architectures failed: SystemExit: os._exit(3)"),
         ("import os; os.chdir('/')", "its hook cnnforge_architectures changed the working directory to /"),
         ("raise KeyError('x')", "hook cnnforge_architectures failed: KeyError: 'x'"),
         ("raise GeneratorExit", "hook cnnforge_architectures failed: GeneratorExit:"),
@@ -118,7 +122,8 @@ DEFERRED = {
     "numpy_seed": ("import numpy; numpy.random.seed(1)", "changed NumPy's random state"),
     "directory": ("import os; os.chdir('/')", "changed the working directory to /"),
     "raises": ("raise SystemExit(2)", "SystemExit: 2"),
-    "zz_ends": ("import os; os._exit(7)", "its process was ended with exit code 7"),  # the last: there is no next
+    "ends": ("import os; os._exit(7)", "SystemExit: os._exit(7)"),
+    "zz_aborts": ("import os; os.abort()", "its process was ended by SIGABRT"),  # the last: there is no next
 }
 
 
@@ -166,6 +171,17 @@ def test_what_every_command_shares_is_put_back_and_said(site: Site) -> None:
     shown = {item["id"]: item for item in json.loads(cnnforge(site, "plugins", "--json").stdout)}
     assert shown["bad-environment:main"]["misdeeds"] == ["its import changed environment variables: ACME"]
     assert shown["good:main"]["misdeeds"] == []
+
+
+def test_an_import_that_would_end_the_process_ends_the_plugin(site: Site) -> None:
+    site.install("bad", ENDS["ends the process"][0])
+    site.install("forks", "import os\nif not os.fork(): os._exit(0)\nassert os.waitpid(-1, 0)[1] == 0")
+    site.install("good", HOOK.format(statement="pass", name="toy", module="json"))
+    listed = cnnforge(site, "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert "toy" in {item["name"] for item in json.loads(listed.stdout)}
+    assert listed.stderr.count("is broken") == 1
+    assert "plugin bad:main is broken: SystemExit: os._exit(3)" in listed.stderr
 
 
 def test_discovery_leaves_the_process_as_it_was(site: Site) -> None:
