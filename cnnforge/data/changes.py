@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.errors import DataError
+from cnnforge.results.run_files import read_lines
 from cnnforge.run_dir import RunDir
 
 _SHOWN = 5
@@ -22,8 +22,7 @@ def check_unchanged(directory: RunDir, manifest: Manifest) -> None:
     recorded = directory.read_run().get("data")
     if recorded is None or recorded["fingerprint"] == manifest.fingerprint():
         return
-    lines = directory.manifest.read_text(encoding="utf-8").splitlines()
-    before = {line["name"]: line for line in map(json.loads, lines)}
+    before = {line["name"]: line for line in read_lines(directory.manifest) if "name" in line}
     now = {line["name"]: line for line in manifest.lines()}
     raise DataError(
         f"expected the images that {directory.path} was started with, received others:\n"

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from cnnforge.data.changes import changes
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from cnnforge.data.changes import changes, check_unchanged
+from cnnforge.errors import DataError
+from cnnforge.run_dir import RunDir
 
 
 def line(name: str, sha256: str = "1", label: str = "cat", split: str = "train") -> dict[str, str]:
@@ -31,3 +39,13 @@ def test_every_kind_of_change_is_named_with_the_first_few_images() -> None:
 def test_an_image_that_can_no_longer_be_read_has_changed() -> None:
     unreadable = {"name": "a", "class": "cat", "left_out": "truncated"}
     assert list(changes(by_name(line("a")), by_name(unreadable))) == ["1 changed content: a"]
+
+
+@pytest.mark.parametrize("damage", ['{"name": "a", "sha2', "[1]", '{"sha256": "1"}', "\0"])
+def test_a_damaged_manifest_is_another_one(tmp_path: Path, damage: str) -> None:
+    directory = RunDir(tmp_path)
+    directory.run.write_text(json.dumps({"data": {"fingerprint": "before"}}), encoding="utf-8")
+    directory.manifest.write_text(f"{json.dumps(line('b'))}\n{damage}\n", encoding="utf-8")
+    now = SimpleNamespace(fingerprint=lambda: "now", lines=lambda: [line("a"), line("b")])
+    with pytest.raises(DataError, match="received others:\n  1 new: a"):
+        check_unchanged(directory, now)
