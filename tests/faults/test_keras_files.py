@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -118,6 +119,11 @@ def _option(key: str, value: object) -> Callable[[Good, Path], bytes]:
     return hostile_keras.with_config(hostile_keras.option(key, value))
 
 
+def _of_a_newer_keras(config: dict[str, Any], canary: Path) -> None:
+    dense = next(layer for layer in hostile_keras.layers(config) if layer["class_name"] == "Dense")
+    dense["config"]["from_the_future"] = 1
+
+
 def _enlarged(good: Good, folder: Path) -> bytes:
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.UpSampling2D(10_000)(inputs))
@@ -129,6 +135,7 @@ BUILT_ELSEWHERE: dict[str, tuple[Callable[[Good, Path], bytes], str]] = {
     "weights of no format": (_of_no_format, "signature"),
     "weights with a link out": (_linked, "a link at layers/evil"),
     "an option that no layer has": (_option("filters", "many"), "Error"),
+    "an option of a newer Keras": (hostile_keras.with_config(_of_a_newer_keras), "could not be deserialized .*Dense"),
     "far more weights than are there": (_option("units", 2**24), "ResourceExhaustedError|Memory"),
     "outputs that no memory holds": (_enlarged, "gives 76,800,000,000 numbers, expected at most"),
 }
