@@ -1,0 +1,93 @@
+"""Networks of keras.applications: all are there, scale as Keras does, and keep the contract of architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from cnnforge_applications import ARCHITECTURES, NETWORKS, ApplicationOptions, builders, model
+
+from cnnforge.testing import ArchitectureContract
+
+FROM_SCRATCH = {"weights": "none"}
+
+
+class TestMobileNetV2(ArchitectureContract):
+    spec = ARCHITECTURES["mobilenet_v2"]
+    options = FROM_SCRATCH
+    input_shape = (64, 64, 3)
+
+
+class TestVgg16(ArchitectureContract):
+    spec = ARCHITECTURES["vgg16"]
+    options = FROM_SCRATCH
+    input_shape = (32, 32, 3)
+
+
+def test_every_network_of_keras_is_there() -> None:
+    functions = {name for name, value in vars(keras.applications).items() if callable(value) and name[0].isupper()}
+    assert {network.function for network in NETWORKS.values()} == functions
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "vgg16", "densenet121", "efficientnet_v2_b0"])
+def test_images_are_scaled_as_keras_scales_them(name: str) -> None:
+    module = {
+        "mobilenet": "mobilenet",
+        "vgg16": "vgg16",
+        "densenet121": "densenet",
+        "efficientnet_v2_b0": "efficientnet_v2",
+    }
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.float32)
+    inputs = keras.Input((8, 8, 3))
+    scaled = model._scaled(inputs, NETWORKS[name].scaling)
+    ours = images if scaled is inputs else keras.ops.convert_to_numpy(keras.Model(inputs, scaled)(images))
+    theirs = getattr(keras.applications, module[name]).preprocess_input(images.copy())
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_weights_come_from_a_file_and_stay_as_they_are(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    original = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    original.save_weights(tmp_path / "own.weights.h5")
+    options = ApplicationOptions(weights_file=tmp_path / "own.weights.h5", dropout=0.0)
+    built = builders.mobilenet_v2(options, input_shape=(64, 64, 3), num_classes=2)
+    assert [weight.path for weight in built.trainable_weights] == ["probabilities/kernel", "probabilities/bias"]
+    images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
+    ours = keras.Model(built.input, built.get_layer("features").output)(images)
+    theirs = keras.ops.mean(original(images / 127.5 - 1), axis=(1, 2))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save_weights(tmp_path / "other.weights.h5")
+    options = ApplicationOptions(weights_file=tmp_path / "other.weights.h5")
+    with pytest.raises(ValueError, match=r"expected weights of mobilenet_v2 .*other\.weights\.h5"):
+        builders.mobilenet_v2(options, input_shape=(64, 64, 3), num_classes=2)
+
+
+def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**arguments: Any) -> None:
+        raise OSError("URL fetch failure: no route to host")
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", refuse)
+    with pytest.raises(ValueError, match=r"could not be downloaded .*weights_file=FILE.*weights=none"):
+        model._pretrained("mobilenet_v2", (64, 64, 3))
+
+
+# The smallest of each family; the others differ from them in numbers alone.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_b0", "inception_v3", "mobilenet",
+        "mobilenet_v3_small", "nasnet_mobile", "resnet50", "resnet50_v2", "xception",
+    ],
+)  # fmt: skip
+def test_networks_build(name: str) -> None:
+    side = 80  # pixels; the Inceptions need 75
+    options = ApplicationOptions.model_validate(FROM_SCRATCH)
+    built = getattr(builders, name)(options, input_shape=(side, side, 3), num_classes=3)
+    assert built.output_shape == (None, 3)
+    assert built.get_layer("features").output.shape[:1] == (None,)
