@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from cnnforge.training.layers import leaves
+
 BATCH_SIZE = 32
 _SATURATING = ("sigmoid", "softmax")
 _TINY = 1e-7  # probabilities are kept this far from 0 and 1 where only they are known
@@ -141,7 +143,7 @@ def _watched(model: keras.Model, observer: Observer) -> Iterator[None]:
 
         vars(layer)["call"] = call  # for this layer alone, in the way of the method of its class
 
-    layers = {id(layer): layer for layer in _leaves(model)}.values()
+    layers = {id(layer): layer for layer in leaves(model)}.values()
     try:
         for layer in layers:
             watch(layer)
@@ -149,11 +151,3 @@ def _watched(model: keras.Model, observer: Observer) -> Iterator[None]:
     finally:
         for layer in layers:
             vars(layer).pop("call", None)
-
-
-def _leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
-        else:
-            yield layer

@@ -7,13 +7,14 @@ bfloat16 too, with sums in float32. Outside training steps nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import keras
 
 from cnnforge.training.fused_updates import is_tensorflow_on_processor
+from cnnforge.training.layers import leaves
 
 
 def fuse_normalization(model: keras.Model) -> None:
@@ -23,16 +24,12 @@ def fuse_normalization(model: keras.Model) -> None:
     renormalization, or along another axis than the last.
     """
     if is_tensorflow_on_processor():
-        for layer in _normalizations(model):
+        for layer in filter(_can_fuse, leaves(model)):
             layer.call = partial(_normalize, layer, layer.call)
 
 
-def _normalizations(model: keras.Model) -> Iterator[keras.layers.BatchNormalization]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _normalizations(layer)
-        elif type(layer) is keras.layers.BatchNormalization and not (layer.synchronized or layer.renorm):
-            yield layer
+def _can_fuse(layer: keras.layers.Layer) -> bool:
+    return type(layer) is keras.layers.BatchNormalization and not (layer.synchronized or layer.renorm)
 
 
 def _normalize(

@@ -6,13 +6,13 @@ normalization left as it is, since its statistics of a few batches would undo wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import keras
 
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.training.backbone import split_at
+from cnnforge.training.layers import leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,8 @@ def let_backbone_learn(model: keras.Model, name: str, num_layers: int | None) ->
     """
     backbone, _ = split_at(model, name)
     backbone.trainable = True
-    weighted = [layer for layer in _leaves(backbone) if layer.weights]
+    weighted = [layer for layer in leaves(backbone) if layer.weights]
     learning = weighted[-num_layers:] if num_layers else weighted
     for layer in weighted:
         layer.trainable = layer in learning and not isinstance(layer, keras.layers.BatchNormalization)
     return sum(layer.trainable for layer in weighted)
-
-
-def _leaves(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """Yield the layers of a network, those of networks inside it too."""
-    for inner in layer.layers:
-        if isinstance(inner, keras.Model):
-            yield from _leaves(inner)
-        else:
-            yield inner
