@@ -40,6 +40,13 @@ class LogEpochs(keras.callbacks.Callback):  # type: ignore[misc]
         if tracked is not None:
             self._attempt(lambda: tracked.log_metrics(logs or {}, epoch + 1))
 
+    def get_state(self) -> dict[str, Any]:
+        """Return nothing: a resumed run logs where it is told to then."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take nothing over."""
+
     def _find(self) -> None:
         from cnnforge_mlflow.tracked import Tracked
 

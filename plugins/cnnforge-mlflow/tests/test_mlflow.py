@@ -95,6 +95,19 @@ def test_settings_metrics_report_and_model_are_logged(
     assert Path(model).read_bytes() == (tmp_path / "one" / "model.keras").read_bytes()
 
 
+def test_a_run_resumed_with_a_server_is_logged_from_there_on(
+    server: str, cli: Any, tiny_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert train(cli, tiny_images, tmp_path).code == 0
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    result = cli("run", "--resume", str(tmp_path / "one"), "--set", "training.epochs=4", "--accept-changes")
+    assert result.code == 0, result.out + result.err
+    run = logged(server, tmp_path / "one")
+    history = MlflowClient(server).get_metric_history(run.info.run_id, "val_accuracy")
+    assert [metric.step for metric in history] == [3, 4]
+
+
 def test_a_run_that_fails_ends_as_failed(
     server: str, cli: Any, tiny_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
