@@ -56,8 +56,16 @@ def try_out(folder: str) -> None:
         model.load_weights(weights)
         save_weights(model, Path(folder) / _ARRAYS)
     except Exception as error:  # Keras may raise anything over what a stranger wrote
-        print(" ".join(f"{type(error).__name__}: {error}".removeprefix("ValueError: ").split())[:500], end="")  # noqa: T201
+        print(_in_short(error), end="")  # noqa: T201
         sys.exit(UnsafeFileError.exit_code)
+
+
+def _in_short(error: BaseException) -> str:
+    """Return on one line what went wrong at first; Keras wraps it again and again, the configuration before it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split()).rpartition("Exception encountered: ")[2][:500]
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _network(folder: Path) -> keras.Model:
