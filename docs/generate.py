@@ -206,7 +206,8 @@ def _reliability(part: str) -> str:
     if part in _RELIABILITY:
         headers, keys = _RELIABILITY[part]
         return _table(("", *headers), [(n, *(str(record[key]) for key in keys)) for n, record in kept.items()])
-    return _table(("case", "what"), list(kept.get("3", {}).get("details", {}).get(part, {}).items()))
+    cases = list(kept.get("3", {}).get("details", {}).get(part, {}).items())
+    return _table(("case", "what"), cases) if cases else "none"
 
 
 _RELIABILITY = {
