@@ -144,6 +144,22 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file that has one on each line, passing damaged lines; nothing if there is no file."""
+    if path.is_file():
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            yield from (value for line in lines if (value := _parse(line)))
+
+
+def _parse(line: str) -> dict[str, Any]:
+    """Return the object on a line; a run that was killed may leave half a last line, which says nothing."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.errors import DataError
-from cnnforge.results.run_files import read_lines
+from cnnforge.files import read_lines
 from cnnforge.run_dir import RunDir
 
 _SHOWN = 5

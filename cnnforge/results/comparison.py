@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnforge.files import read_lines
 from cnnforge.results import formats, predictions, run_files
 from cnnforge.results.mcnemar import mcnemar
-from cnnforge.results.run_files import RunFiles, read_lines
+from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir
 
 MAX_RUNS = 8

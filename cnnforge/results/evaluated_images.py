@@ -14,11 +14,10 @@ from cnnforge import recipe, resolve
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
-from cnnforge.files import expanded
+from cnnforge.files import expanded, read_lines
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.results.run_files import read_lines
 from cnnforge.run_dir import RunDir
 
 if TYPE_CHECKING:

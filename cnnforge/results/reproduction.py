@@ -9,7 +9,7 @@ from typing import Any
 from cnnforge.data.changes import changes
 from cnnforge.differences import differences
 from cnnforge.errors import RecipeError
-from cnnforge.results.run_files import read_lines
+from cnnforge.files import read_lines
 from cnnforge.run_dir import RunDir
 from cnnforge.training import checkpoints
 from cnnforge.training.arrays import read_arrays

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cnnforge import files
@@ -74,7 +71,7 @@ def read(run_dir: RunDir) -> RunFiles:
         )
     left_out: list[tuple[str, str]] = []
     groups: dict[str, _Groups] = {"duplicates": {}, "near_duplicates": {}}
-    for line in read_lines(run_dir.manifest):
+    for line in files.read_lines(run_dir.manifest):
         if line.get("left_out"):
             left_out.append((line["name"], line["left_out"]))
         for kind in groups.keys() & line.keys():
@@ -83,7 +80,7 @@ def read(run_dir: RunDir) -> RunFiles:
         directory=run_dir,
         recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
         run=run_dir.read_run(),
-        epochs=[line for line in read_lines(run_dir.metrics) if "epoch" in line],
+        epochs=[line for line in files.read_lines(run_dir.metrics) if "epoch" in line],
         evaluation=files.read_json(run_dir.evaluation) if run_dir.evaluation.is_file() else {},
         examples=files.read_json(run_dir.examples) if run_dir.examples.is_file() else {},
         left_out=left_out[:MAX_LEFT_OUT],
@@ -97,19 +94,3 @@ def _first(groups: _Groups) -> list[list[tuple[str, str]]]:
     """Return groups of images, those across splits first."""
     ordered = sorted(groups.values(), key=lambda group: len({split for _, split in group}) == 1)
     return [group[:_MAX_NAMES] for group in ordered[:MAX_GROUPS]]
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file that has one on each line; nothing if there is no file."""
-    if path.is_file():
-        with path.open(encoding="utf-8") as lines:
-            yield from (value for line in lines if (value := _parse(line)))
-
-
-def _parse(line: str) -> dict[str, Any]:
-    """Return the object on a line; a run that was killed may leave half a last line, which says nothing."""
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnforge.results.run_files import read_lines
+from cnnforge.files import read_lines
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning.objective import Objective
 

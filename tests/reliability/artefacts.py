@@ -22,9 +22,9 @@ from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
+from cnnforge.files import read_lines
 from cnnforge.results import predictions, report
 from cnnforge.results.predictions import Predictions
-from cnnforge.results.run_files import read_lines
 from cnnforge.run_dir import RunDir
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.checkpoints import newest, next_path, publish

@@ -201,8 +201,10 @@ def test_make_targets_that_the_docs_name_exist() -> None:
 
 
 def test_python_snippets_parse() -> None:
-    for _, block in fences("python"):
-        ast.parse(block if not block.startswith("def cnnforge_") else f"{block.strip()}: ...")
+    blocks = [block for _, block in fences("python")]
+    parsed = [ast.parse(b if not b.startswith("def cnnforge_") else f"{b.strip()}: ...") for b in blocks]
+    assert len(parsed) >= 5
+    assert all(tree.body for tree in parsed)
 
 
 def test_recipes_in_the_docs_are_valid(registry: Registry) -> None:

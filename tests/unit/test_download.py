@@ -136,6 +136,8 @@ def test_wrong_file_in_place_is_replaced(server: Server, target: Path) -> None:
     target.parent.mkdir()
     target.write_bytes(b"half a file")
     get(target, server.url)
+    assert server.ranges == [None]
+    assert target.read_bytes() == CONTENT
 
 
 def test_connection_closed_at_60_percent_is_resumed_there(server: Server, target: Path) -> None:
@@ -201,6 +203,7 @@ def test_no_content_length(server: Server, target: Path) -> None:
 def test_content_without_end_is_cut_at_the_known_size(server: Server, target: Path) -> None:
     server.behave = lambda handler: handler.answer(CONTENT * 3, Content_Length=None)
     get(target, server.url)
+    assert target.read_bytes() == CONTENT
 
 
 def test_wrong_checksum_is_deleted_and_fetched_once_more(server: Server, target: Path) -> None:
@@ -261,6 +264,7 @@ def test_redirect_from_https_to_plain_http_on_this_machine_is_refused(server: Se
 def test_redirect_is_followed(server: Server, target: Path) -> None:
     server.behave = once(lambda handler: handler.answer(b"", 302, Location=server.url))
     get(target, server.url)
+    assert server.ranges == [None, None]
 
 
 @pytest.fixture

@@ -78,9 +78,9 @@ def _pretrained(name: str, input_shape: tuple[int, int, int]) -> Any:
     function = getattr(keras.applications, NETWORKS[name].function)
     try:
         return function(include_top=False, weights="imagenet", input_shape=input_shape)
+    except ValueError:  # of Keras, about the images
+        raise
     except Exception as error:
-        if isinstance(error, ValueError):
-            raise
         raise ValueError(
             f"the weights of {name} could not be downloaded ({error}); give them with"
             " --set architecture.weights_file=FILE, or begin without: --set architecture.weights=none"

@@ -26,9 +26,10 @@ def build(options: KerasHubOptions, *, input_shape: tuple[int, int, int], num_cl
     backbone, scale, offset = _load(options)
     wanted = _image_shape(backbone, options.preset)
     if any(side not in (None, given) for side, given in zip(wanted, input_shape, strict=True)):
+        of_size = f" and data.image_size=[{wanted[0]},{wanted[1]}]" if wanted[0] else ""
         raise ValueError(
-            f"expected images of {wanted} for the preset {options.preset!r}, received {input_shape}:"
-            f" --set data.image_size=[{wanted[0]},{wanted[1]}]"
+            f"expected images of shape {wanted} for the preset {options.preset!r}, received {input_shape}: set"
+            f" data.color_mode='{'grayscale' if wanted[2] == 1 else 'rgb'}'{of_size}"
         )
     backbone.trainable = options.trainable == "all" or (options.trainable == "auto" and options.weights == "none")
     inputs = keras.Input(input_shape, name="image")

@@ -90,6 +90,11 @@ def test_another_size_than_the_preset_s_is_refused_with_the_setting(transformer:
         build(KerasHubOptions(preset=str(transformer)), input_shape=(48, 48, 3), num_classes=2)
 
 
+def test_grey_images_for_a_preset_of_coloured_ones_are_refused_with_the_setting(preset: Path) -> None:
+    with pytest.raises(ValueError, match=r"received \(32, 32, 1\): set data\.color_mode='rgb'$"):
+        build(KerasHubOptions(preset=str(preset)), input_shape=(SIDE, SIDE, 1), num_classes=2)
+
+
 def test_a_folder_that_holds_no_preset_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a preset of KerasHub with an image backbone, received"):
         build(KerasHubOptions(preset=str(tmp_path)), input_shape=(SIDE, SIDE, 3), num_classes=2)

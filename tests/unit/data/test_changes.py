@@ -41,11 +41,11 @@ def test_an_image_that_can_no_longer_be_read_has_changed() -> None:
     assert list(changes(by_name(line("a")), by_name(unreadable))) == ["1 changed content: a"]
 
 
-@pytest.mark.parametrize("damage", ['{"name": "a", "sha2', "[1]", '{"sha256": "1"}', "\0"])
-def test_a_damaged_manifest_is_another_one(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", [b'{"name": "a", "sha2', b"[1]", b'{"sha256": "1"}', b"\0", b"\xff\xfe"])
+def test_a_damaged_manifest_is_another_one(tmp_path: Path, damage: bytes) -> None:
     directory = RunDir(tmp_path)
     directory.run.write_text(json.dumps({"data": {"fingerprint": "before"}}), encoding="utf-8")
-    directory.manifest.write_text(f"{json.dumps(line('b'))}\n{damage}\n", encoding="utf-8")
+    directory.manifest.write_bytes(json.dumps(line("b")).encode() + b"\n" + damage + b"\n")
     now = SimpleNamespace(fingerprint=lambda: "now", lines=lambda: [line("a"), line("b")])
     with pytest.raises(DataError, match="received others:\n  1 new: a"):
         check_unchanged(directory, now)

@@ -73,7 +73,9 @@ def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path):
     with subprocess.Popen([sys.executable, str(script)], env=environ) as parent:
         wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         parent.kill()
-    wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
+    worker = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_alive(worker))
+    assert not is_alive(worker)
 
 
 def test_locks_that_a_task_leaves_behind_are_not_called_leaked(tmp_path: Path):
