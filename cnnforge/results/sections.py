@@ -21,6 +21,7 @@ _NUM_WORST_CLASSES = 20
 _LEAST_FULL_SHADE = 0.2  # a mix-up of this share of a class is as dark as any
 _OVERFITTED = 1.2  # times its lowest: less of a rise of the validation loss may be chance
 _LEAST_FALL = 0.001  # a loss that falls by less in an epoch has levelled off
+_ENDED_RATE = 0.1  # a learning rate below this share of its highest hardly changes a network any more
 _NOT_CHARTED = frozenset({"epoch", "seconds", "training_seconds", "waiting_seconds", "images_per_second"})
 _PARTS = {
     "scan": "reading and checking the images",
@@ -195,7 +196,11 @@ def reading(files: RunFiles) -> str:
             f"from {formats.number(best['loss'], 3)} to {formats.number(last['loss'], 3)}: overfitting. From about "
             f"epoch {best['epoch']} on the network learned its training {noun(files)} more and more by heart."
         )
-    return f"{told} and had levelled off by epoch {last['epoch']}: training longer would change little."
+    level = f"{told} and had levelled off by epoch {last['epoch']}"
+    rates = [line["learning_rate"] for line in lines if _has(line, "learning_rate")]
+    if rates and rates[-1] < _ENDED_RATE * max(rates):
+        return f"{level}, as the learning rate came to its end: a longer schedule may learn more."
+    return f"{level}: training longer would change little."
 
 
 def confusion(files: RunFiles) -> Confusion:

@@ -139,6 +139,14 @@ def test_curves_are_read_aloud(tmp_path: Path, losses: list[tuple[float, float]]
     assert said in page(write(tmp_path, metrics=lines)).plain
 
 
+def test_a_curve_that_is_level_for_want_of_learning_rate_is_read_so(tmp_path: Path) -> None:
+    rates = [0.1, 0.05, 0.001]
+    lines = [epoch(i + 1, loss=0.4, val_loss=0.45, learning_rate=rate) for i, rate in enumerate(rates)]
+    text = page(write(tmp_path, metrics=lines)).plain
+    assert "as the learning rate came to its end: a longer schedule may learn more" in text
+    assert "training longer would change little" not in text
+
+
 def test_every_chart_has_a_title_and_a_description_with_its_figures(tmp_path: Path) -> None:
     lines = [epoch(1, auc=0.5), epoch(2, val_accuracy=0.8125, auc=0.75, learning_rate=0.0005)]
     shown = page(write(tmp_path, metrics=lines, evaluation=cats_and_dogs()))

@@ -90,7 +90,7 @@ class ApplicationOptions(cnnforge.Options):
 def _spec(name: str, network: Network) -> cnnforge.ArchitectureSpec:
     return cnnforge.ArchitectureSpec(
         name=name,
-        summary=f"{network.function} of keras.applications, pretrained on ImageNet or not",
+        summary=f"Keras's {network.function}",
         build=f"cnnforge_applications.builders:{name}",
         options=ApplicationOptions,
         input_shape=(network.side, network.side, 3),
