@@ -68,6 +68,21 @@ def _load(backbone: keras.Model, name: str, options: ApplicationOptions, input_s
             ) from error
     elif options.weights == "imagenet":
         backbone.set_weights(_pretrained(name, input_shape).get_weights())
+    for layer in backbone.layers:
+        if isinstance(layer, layers.Normalization) and layer.input_mean is None:
+            _renew(layer)
+
+
+def _renew(layer: layers.Normalization) -> None:
+    """Let the first layer of EfficientNetB0 to B7 compute with what was loaded, as ImageNet's weights expect it.
+
+    They were trained on images divided by ImageNet's variance instead of its deviation. Keras adds a layer for the
+    other half where it downloads the weights (https://github.com/tensorflow/tensorflow/issues/49930); here it goes
+    into this one. Weights that never saw ImageNet have a mean of zero.
+    """
+    if keras.ops.any(layer.adapt_mean):
+        layer.adapt_variance.assign(layer.adapt_variance * keras.ops.array(_TORCH_DEVIATION))
+    layer.finalize_state()
 
 
 def _pretrained(name: str, input_shape: tuple[int, int, int]) -> Any:

@@ -61,6 +61,40 @@ def test_weights_come_from_a_file_and_stay_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("download", "mobilenet_v2"),
+        ("download", "efficientnet_b0"),
+        ("file", "efficientnet_b0"),
+        ("download", "efficientnet_v2_b0"),
+    ],
+)
+def test_pretrained_networks_see_what_keras_own_see(
+    way: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are drawn here, and given to Keras in place of its download."""
+    keras.utils.set_random_seed(1)
+    function, shape, file = NETWORKS[name].function, (96, 96, 3), tmp_path / "drawn.weights.h5"
+    make = getattr(keras.applications, function)
+    drawn = make(include_top=False, weights=None, input_shape=shape)
+    for variable in drawn.variables:
+        if variable.path.startswith("normalization") and variable.shape == (3,):  # EfficientNet's: ImageNet's figures
+            variable.assign([0.485, 0.456, 0.406] if variable.path.endswith("mean") else [0.229**2, 0.224**2, 0.225**2])
+    drawn.save_weights(file)
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(file))
+    keras_own = make(include_top=False, weights="imagenet", input_shape=shape)
+    options = ApplicationOptions(weights_file=file if way == "file" else None)
+    built = getattr(builders, name)(options, input_shape=shape, num_classes=2)
+
+    colors = np.array([[250, 40, 90], [30, 200, 220]], np.float32)
+    images = colors[:, None, None, :] * np.linspace(0.3, 1, 96 * 96, dtype=np.float32).reshape(96, 96, 1)
+    ours = keras.Model(built.input, built.get_layer("features").output)(images)
+    module = getattr(keras.applications, name.removesuffix("_b0"))
+    theirs = keras.ops.mean(keras_own(module.preprocess_input(images.copy())), axis=(1, 2))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(np.abs(theirs[0] - theirs[1]).max()))
+
+
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save_weights(tmp_path / "other.weights.h5")
     options = ApplicationOptions(weights_file=tmp_path / "other.weights.h5")
