@@ -12,10 +12,11 @@ import typer
 
 from cnnforge.cli.common import load_trained
 from cnnforge.cli.options import RunArgument
-from cnnforge.cli.prediction_rows import Format, make_format, rank
+from cnnforge.cli.prediction_rows import Format, make_format
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.reporter import SilentReporter
+from cnnforge.results.answer import rank
 
 if TYPE_CHECKING:
     from cnnforge.results.prediction import Prediction
@@ -68,7 +69,7 @@ def _print(predictions: Iterator[Prediction], class_names: Sequence[str], form: 
     write = sys.stdout.write
     write(form.before)
     for prediction in _watched(predictions):
-        ranked = rank(prediction, class_names)
+        ranked = rank(prediction.probabilities, class_names)
         write((form.between if counts else "") + form.row(prediction, ranked))
         sys.stdout.flush()
         counts[ranked[0][0] if ranked else ""] += 1

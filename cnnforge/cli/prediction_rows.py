@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge.results import formats
+from cnnforge.results.answer import Ranked, answer
 
 if TYPE_CHECKING:
     from cnnforge.results.prediction import Prediction
-
-Ranked = Sequence[tuple[str, float]]
-"""Classes with their probabilities, the most probable first; empty where there is no prediction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,6 @@ class Format:
     before: str = ""
     between: str = "\n"
     after: str = "\n"
-
-
-def rank(prediction: Prediction, class_names: Sequence[str]) -> Ranked:
-    """Return the classes of a prediction; nine digits of a probability are enough for every bit of a float32."""
-    if prediction.probabilities is None:
-        return ()
-    pairs = zip(class_names, (float(f"{p:.9g}") for p in prediction.probabilities), strict=True)
-    return sorted(pairs, key=lambda pair: -pair[1])
 
 
 def make_format(name: str, class_names: Sequence[str], top: int | None) -> Format:
@@ -51,7 +41,8 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
         return _csv_of_best(top) if top else _csv_of_all(class_names)
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
-        return json.dumps(_as_object(prediction, ranked, top))
+        failed = {"name": prediction.name, "error": prediction.reason}
+        return json.dumps(answer(prediction.name, ranked, top) if ranked else failed)
 
     return Format(row) if name == "json-lines" else Format(row, "[\n", ",\n", "\n]\n")
 
@@ -101,15 +92,3 @@ def _csv_line(cells: Sequence[Any]) -> str:
     texts = [f"{cell:.9g}" if isinstance(cell, float) else cell for cell in cells]
     csv.writer(line, lineterminator="\n").writerow(texts)
     return line.getvalue().removesuffix("\n")
-
-
-def _as_object(prediction: Prediction, ranked: Ranked, top: int | None) -> dict[str, Any]:
-    if not ranked:
-        return {"name": prediction.name, "error": prediction.reason}
-    predicted, probability = ranked[0]
-    return {
-        "name": prediction.name,
-        "predicted": predicted,
-        "probability": probability,
-        "probabilities": dict(ranked[:top]),
-    }

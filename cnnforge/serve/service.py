@@ -14,6 +14,7 @@ from PIL import Image
 
 from cnnforge.data.decode import UnreadableImageError, decode
 from cnnforge.processors import num_processors
+from cnnforge.results.answer import answer, rank
 from cnnforge.results.grad_cam import grad_cam
 from cnnforge.results.overlay import transparent
 from cnnforge.results.predictor import BATCH_SIZE, Predictor
@@ -79,14 +80,8 @@ class Service:
         return decoded.pixels
 
     def describe(self, name: str, probabilities: np.ndarray) -> dict[str, Any]:
-        """Return the answer for one image, as ``cnnforge predict --json`` prints it.
-
-        The most probable class comes first; nine digits of a probability are enough for every bit of a float32.
-        """
-        names, best_first = self.trained.class_names, (-probabilities).argsort(kind="stable")
-        ranked = {names[index]: float(f"{probabilities[index]:.9g}") for index in best_first.tolist()}
-        predicted, probability = next(iter(ranked.items()))
-        return {"name": name, "predicted": predicted, "probability": probability, "probabilities": ranked}
+        """Return the answer for one image, as ``cnnforge predict --json`` prints it."""
+        return answer(name, rank(probabilities, self.trained.class_names))
 
     def example(self) -> dict[str, Any]:
         """Return what this network says of a grey image, as an example of an answer."""

@@ -30,6 +30,7 @@ from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training import backbone, callbacks, checkpoints, components, lost_device, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
+from cnnforge.training.averages import with_averages
 from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
 from cnnforge.training.conditions import conditions
@@ -214,9 +215,11 @@ class _Job:
             *components.build_callbacks(settings),
             *(callback for _, callback in self.host.collect("cnnforge_callbacks", run=self.run)),
         ]
+        first, others = with_averages(model, others)
         num_epochs = training.phases[-1].last_epoch
         run_callbacks = [
             callbacks.StopOnDivergence(),
+            *first,
             log,
             best,
             callbacks.ShowProgress(self.reporter, len(feed.rows), settings.batch_size, num_epochs),
@@ -225,19 +228,19 @@ class _Job:
                 self.run,
                 phase,
                 feed=feed,
-                stateful=[log, best, *others],
+                stateful=[*first, log, best, *others],
                 best=best,
                 interrupt=training.interrupt,
                 facts=training.facts,
                 start=start,
             ),
         ]
-        first = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
+        begin = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
         model.fit(
             feed,
             validation_data=feeds.get("validation"),
             epochs=phase.last_epoch,
-            initial_epoch=first,
+            initial_epoch=begin,
             shuffle=False,  # the feed shuffles
             verbose=0,
             callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),

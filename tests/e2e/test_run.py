@@ -186,6 +186,30 @@ def test_the_learning_rate_follows_the_schedule(registry: Registry, photographs:
     assert rates[-1] == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "callback", ["'EarlyStopping'", "'SwapEMAWeights'", "{name='SwapEMAWeights', swap_on_epoch=true}"]
+)
+def test_averaged_weights_are_validated_kept_and_tested(
+    callback: str, registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    settings = ["evaluation.split='validation'", "training.precision='float32'"]
+    averages = "training.optimizer={name='adam', use_ema=true, ema_momentum=0.98}"
+    done = train(registry, tmp_path, photographs, averages, f"training.callbacks=[{callback}]", *settings)
+    plain = train(registry, tmp_path, photographs, "training.optimizer='adam'", *settings, name="plain")
+    validated = read_lines(done.metrics)[done.read_run()["best_epoch"] - 1]
+    with done.predictions.open(encoding="utf-8", newline="") as file:
+        kept = [float(row[f"p_{row['label']}"]) for row in csv.DictReader(file)]
+    assert -np.mean(np.log(kept)) == pytest.approx(validated["val_loss"], rel=1e-4)
+    with_averages, without = read_lines(done.metrics)[-1], read_lines(plain.metrics)[-1]
+    assert with_averages["loss"] == pytest.approx(without["loss"], rel=1e-3)  # averaging changes nothing in training
+    assert with_averages["val_loss"] > 1.05 * without["val_loss"]  # averages lag far behind after so few steps
+
+
+def test_averages_that_nobody_keeps_cannot_be_swapped(registry: Registry, photographs: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="Adam without use_ema"):
+        train(registry, tmp_path, photographs, "training.callbacks=['SwapEMAWeights']")
+
+
 def test_an_unknown_argument_of_a_foreign_class_is_refused(
     registry: Registry, photographs: Path, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.test_run import make_photographs
 from tests.faults.callbacks import VARIABLE
 from tests.faults.kills import RECIPE, write_recipe
 
-WITH_FAULT = RECIPE.replace('    "SwapEMAWeights",', '    "SwapEMAWeights",\n    "tests.faults.callbacks:Fault",')
+WITH_FAULT = RECIPE.replace("callbacks = [\n", 'callbacks = [\n    "tests.faults.callbacks:Fault",\n')
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -61,7 +61,6 @@ optimizer = {{ name = "adam", use_ema = true, ema_momentum = 0.9 }}
 callbacks = [
     {{ name = "EarlyStopping", monitor = "val_loss", patience = 3, restore_best_weights = true }},
     {{ name = "ReduceLROnPlateau", monitor = "val_loss", patience = 0, factor = 0.5 }},
-    "SwapEMAWeights",
 ]
 """
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
