@@ -15,6 +15,7 @@ import numpy as np
 from cnnforge import files
 from cnnforge.errors import UnsafeFileError
 from cnnforge.training.arrays import read_arrays, write_arrays
+from cnnforge.training.layers import leaves
 
 
 def variable_arrays(variables: Sequence[keras.Variable]) -> dict[str, np.ndarray]:
@@ -57,3 +58,6 @@ def load_weights(model: keras.Model, path: Path, sha256: str | None = None) -> N
     arrays = read_arrays(path, [tuple(variable.shape) for variable in model.variables])
     for variable, value in zip(model.variables, arrays.values(), strict=True):
         variable.assign(value)
+    for layer in leaves(model):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants that it makes of its variables, once

@@ -28,6 +28,20 @@ def values(model: keras.Model) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(v)) for v in model.variables]
 
 
+def test_what_a_normalization_was_adapted_to_comes_back(tmp_path: Path) -> None:
+    def normalized() -> keras.Model:
+        inner = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Normalization()])
+        return keras.Sequential([keras.Input((4, 4, 3)), inner])
+
+    images = np.random.default_rng(0).normal(5, 3, (16, 4, 4, 3))
+    model, other = normalized(), normalized()
+    model.layers[0].layers[0].adapt(images)
+    save_weights(model, tmp_path / "best.npz")
+    load_weights(other, tmp_path / "best.npz")
+    np.testing.assert_array_equal(other(images), model(images))
+    assert abs(float(np.mean(other(images)))) < 1e-3
+
+
 def test_every_variable_comes_back(tmp_path: Path) -> None:
     model, other = network(), network()
     model.compile(loss="mse", optimizer="adam")
