@@ -7,10 +7,22 @@ averages but leaves the others to be saved. Here what was validated is what is k
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from cnnforge.errors import RecipeError
+
+
+class _SwapAverages(keras.callbacks.SwapEMAWeights):  # type: ignore[misc]
+    """Averages in place from each validation to the beginning of the next epoch."""
+
+    def __init__(self) -> None:
+        super().__init__(swap_on_epoch=True)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        # After the last epoch Keras would let go of the weights that train; a checkpoint must keep them.
+        super().set_params({**params, "epochs": 0})
 
 
 def with_averages(
@@ -28,7 +40,7 @@ def with_averages(
     """
     others = [callback for callback in callbacks if not isinstance(callback, keras.callbacks.SwapEMAWeights)]
     if getattr(model.optimizer, "use_ema", False):
-        return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)], others
+        return [_SwapAverages()], others
     if len(others) < len(callbacks):
         raise RecipeError(
             "training.callbacks: expected SwapEMAWeights only beside an optimizer that averages the weights, received"

@@ -73,6 +73,16 @@ def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_meant_to(
     assert longer.predictions.read_bytes() == whole.predictions.read_bytes()
 
 
+def test_averages_do_not_take_the_place_of_the_weights_that_train(
+    registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    averages = "training.optimizer={name='adam', use_ema=true}"
+    whole = train(registry, tmp_path, photographs, averages, "training.epochs=2")
+    longer = train(registry, tmp_path, photographs, averages, "training.epochs=1", name="longer")
+    go_on(longer, registry, "training.epochs=2", accept_changes=True)
+    assert figures(longer) == figures(whole)
+
+
 def test_photographs_that_changed_are_named_before_anything_is_trained(
     short: RunDir, registry: Registry, photographs: Path, tmp_path: Path
 ) -> None:
