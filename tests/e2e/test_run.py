@@ -186,9 +186,7 @@ def test_the_learning_rate_follows_the_schedule(registry: Registry, photographs:
     assert rates[-1] == pytest.approx(0.0, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "callback", ["'EarlyStopping'", "'SwapEMAWeights'", "{name='SwapEMAWeights', swap_on_epoch=true}"]
-)
+@pytest.mark.parametrize("callback", ["'EarlyStopping'", "{name='SwapEMAWeights', swap_on_epoch=true}"])
 def test_averaged_weights_are_validated_kept_and_tested(
     callback: str, registry: Registry, photographs: Path, tmp_path: Path
 ) -> None:
