@@ -198,9 +198,15 @@ def reading(files: RunFiles) -> str:
         )
     level = f"{told} and had levelled off by epoch {last['epoch']}"
     rates = [line["learning_rate"] for line in lines if _has(line, "learning_rate")]
-    if rates and rates[-1] < _ENDED_RATE * max(rates):
-        return f"{level}, as the learning rate came to its end: a longer schedule may learn more."
-    return f"{level}: training longer would change little."
+    if not rates or rates[-1] >= _ENDED_RATE * max(rates):
+        return f"{level}: training longer would change little."
+    level = f"{level}, as the learning rate came to its end"
+    if final > last["loss"] * _OVERFITTED:
+        return (
+            f"{level}, but training loss reached {formats.number(last['loss'], 3)}: more varied {noun(files)}, by"
+            " training.augmentation, may help more than a longer schedule."
+        )
+    return f"{level}: a longer schedule may learn more."
 
 
 def confusion(files: RunFiles) -> Confusion:
