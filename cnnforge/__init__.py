@@ -15,6 +15,7 @@ from cnnforge.hookspecs import hookimpl
 from cnnforge.image_files import ImageFile, ImageFiles, natural_key, open_files
 from cnnforge.keras_files import load_keras_file
 from cnnforge.labelled_images import LabelledImages, LeftOut
+from cnnforge.pretrained import wants_pretrained
 from cnnforge.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
 from cnnforge.tune import Tune
 
@@ -42,6 +43,7 @@ __all__ = [
     "load_keras_file",
     "natural_key",
     "open_files",
+    "wants_pretrained",
 ]
 
 

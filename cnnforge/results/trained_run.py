@@ -14,8 +14,7 @@ from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.predictor import Predictor
 from cnnforge.run_dir import RunDir
-from cnnforge.training.model import build_model
-from cnnforge.training.weights import load_weights
+from cnnforge.training.model import trained_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,8 @@ def load(directory: RunDir, registry: Registry) -> TrainedRun:
         )
     resolved = resolve.resolve(recipe.load(str(directory.recipe), registry), registry)
     class_names = _class_names(directory, facts)
-    model = build_model(resolved, len(class_names))
-    load_weights(model, directory.best_weights, str(facts["weights"].get("sha256")))
+    sha256 = str(facts["weights"].get("sha256"))
+    model = trained_model(resolved, len(class_names), directory.best_weights, sha256)
     return TrainedRun(directory, resolved, class_names, model)
 
 

@@ -64,6 +64,9 @@ class ArchitectureContract(PluginContract):
     def test_is_the_same_after_saving_and_loading(self, network: Network, tmp_path: Path) -> None:
         network_checks.check_saving(network.build(), tmp_path)
 
+    def test_is_the_same_when_built_again(self, network: Network, tmp_path: Path) -> None:
+        network_checks.check_own_weights(network, tmp_path)
+
     def test_can_be_exported(self, network: Network, tmp_path: Path) -> None:
         if keras.backend.backend() != "tensorflow":
             pytest.skip("SavedModel is exported on the TensorFlow backend")

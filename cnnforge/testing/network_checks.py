@@ -14,6 +14,7 @@ import numpy as np
 from cnnforge.deferred import import_deferred
 from cnnforge.elsewhere import call_elsewhere
 from cnnforge.errors import CnnforgeError, RecipeError
+from cnnforge.pretrained import weights_follow
 from cnnforge.registry import Entry
 from cnnforge.specs import ArchitectureSpec, Options, search_space
 from cnnforge.testing.failure import fail
@@ -148,6 +149,20 @@ def check_saving(model: keras.Model, folder: Path) -> None:
         fail(
             "the model gives other results after saving and loading",
             "make every value that it computes with a weight, or return it from the layer's get_config",
+        )
+
+
+def check_own_weights(network: Network, folder: Path) -> None:
+    """Check that a network built anew, without pretrained weights, is the same once it has a trained one's weights."""
+    model = network.build(seed=1)
+    save_weights(model, folder / "weights.npz")
+    with weights_follow():
+        rebuilt = network.build(seed=2)
+    load_weights(rebuilt, folder / "weights.npz")
+    if not np.allclose(outputs_of(model, noise(model)), outputs_of(rebuilt, noise(model)), atol=1e-6):
+        fail(
+            "the network gives other results when it is built again and given the same weights",
+            "make every value that it computes with a weight, and ask cnnforge.wants_pretrained() about weights alone",
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import keras
 
 from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, PluginError, RecipeError
+from cnnforge.pretrained import weights_follow
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.specs import ArchitectureSpec, Options
@@ -16,6 +18,7 @@ from cnnforge.training import components
 from cnnforge.training.fused_normalization import fuse_normalization
 from cnnforge.training.fused_updates import fuse_large_updates
 from cnnforge.training.late_relu import rectify_after_pooling
+from cnnforge.training.weights import load_weights
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -59,6 +62,14 @@ def build_network(
         except Exception as error:
             raise PluginError(f"{owner} failed: {type(error).__name__}: {error}") from error
     _check(model, input_shape, num_classes, owner)
+    return model
+
+
+def trained_model(resolved: ResolvedRecipe, num_classes: int, weights: Path, sha256: str | None) -> keras.Model:
+    """Return the recipe's network with the weights of a run, whose file is checked as ``load_weights`` does."""
+    with weights_follow():
+        model = build_model(resolved, num_classes)
+    load_weights(model, weights, sha256)
     return model
 
 

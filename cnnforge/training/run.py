@@ -35,11 +35,10 @@ from cnnforge.training.checkpointing import Checkpointing, build_state
 from cnnforge.training.checkpoints import Checkpoint
 from cnnforge.training.conditions import conditions
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.model import build_model, compile_model, compiled_model
+from cnnforge.training.model import compile_model, compiled_model, trained_model
 from cnnforge.training.peak_memory import peak_memory_bytes
 from cnnforge.training.phases import Phase, let_backbone_learn, phases
 from cnnforge.training.rest_of_epoch import CallbacksFrom
-from cnnforge.training.weights import load_weights
 
 
 def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
@@ -265,8 +264,8 @@ class _Job:
     def evaluate(self, data: PreparedData) -> dict[str, Any]:
         """Save the best model and measure it on the split that the recipe names."""
         settings, manifest = self.resolved.recipe.evaluation, data.manifest
-        model = build_model(self.resolved, len(manifest.class_names))
-        load_weights(model, self.directory.best_weights, self.directory.read_run()["weights"]["sha256"])
+        sha256 = self.directory.read_run()["weights"]["sha256"]
+        model = trained_model(self.resolved, len(manifest.class_names), self.directory.best_weights, sha256)
         with files.replacing(self.directory.model) as temporary:
             model.save(temporary)
         rows = manifest.rows(settings.split)

@@ -127,5 +127,6 @@ def test_the_public_names_are_these_and_all_exist():
         "load_keras_file",
         "natural_key",
         "open_files",
+        "wants_pretrained",
     ]
     assert [name for name in cnnforge.__all__ if not hasattr(cnnforge, name)] == []

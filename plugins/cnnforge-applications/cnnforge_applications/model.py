@@ -36,7 +36,8 @@ def build(
     backbone = getattr(keras.applications, NETWORKS[name].function)(
         include_top=False, weights=None, input_tensor=scaled, input_shape=input_shape
     )
-    _load(backbone, name, options, input_shape)
+    if cnnforge.wants_pretrained():
+        _load(backbone, name, options, input_shape)
     is_pretrained = options.weights == "imagenet" or options.weights_file is not None
     backbone.trainable = options.trainable == "all" or (options.trainable == "auto" and not is_pretrained)
     x = layers.GlobalAveragePooling2D(name="features")(backbone.output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,26 @@ def test_pretrained_networks_see_what_keras_own_see(
     module = getattr(keras.applications, name.removesuffix("_b0"))
     theirs = keras.ops.mean(keras_own(module.preprocess_input(images.copy())), axis=(1, 2))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * float(np.abs(theirs[0] - theirs[1]).max()))
+
+
+def test_a_trained_run_needs_the_pretrained_weights_no_more(cli: Any, tiny_images: Path, tmp_path: Path) -> None:
+    file, run = tmp_path / "drawn.weights.h5", tmp_path / "runs" / "one"
+    keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(file)
+    settings = ["data.image_size=[32,32]", "training.epochs=1", f"architecture.weights_file={json.dumps(str(file))}"]
+    given = [argument for setting in settings for argument in ("--set", setting)]
+    arguments = ["--data", str(tiny_images), "--runs-dir", str(run.parent), "--name", run.name, *given]
+    trained = cli("run", "directory-cnn", "--architecture", "efficientnet_b0", *arguments)
+    assert trained.code == 0, trained.err
+    file.unlink()
+    predicted = cli("predict", str(run), str(tiny_images), "--json")
+    assert predicted.code == 0, predicted.err
+    found = {answer["name"]: answer["probabilities"] for answer in json.loads(predicted.out)}
+    with (run / "predictions.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert rows
+    for row in rows:
+        ours = next(probabilities for name, probabilities in found.items() if name.endswith(row["name"]))
+        assert ours == {name: pytest.approx(float(row[f"p_{name}"]), rel=1e-6) for name in ours}
 
 
 def test_a_file_of_another_network_is_refused(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def build(options: EfficientNetLite0Options, *, input_shape: tuple[int, int, int
         raise ValueError(f"three channels are needed, received {channels}: set data.color_mode to 'rgb'")
     inputs = keras.Input(input_shape, name="image")
     backbone = keras.Model(inputs, features(inputs))
-    load(backbone)
+    if cnnforge.wants_pretrained():
+        load(backbone)
     backbone.trainable = options.trainable == "all"
     x = layers.Dropout(options.dropout, name="dropout")(backbone.output)
     return keras.Model(inputs, cnnforge.head(x, num_classes), name=ARCHITECTURE.name)

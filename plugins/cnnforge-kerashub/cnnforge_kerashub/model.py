@@ -42,7 +42,8 @@ def build(options: KerasHubOptions, *, input_shape: tuple[int, int, int], num_cl
 def _load(options: KerasHubOptions) -> tuple[keras.Model, Any, Any]:
     """Return a preset's backbone, and the factor and summand by which it scales images."""
     try:
-        backbone = keras_hub.models.Backbone.from_preset(options.preset, load_weights=options.weights == "preset")
+        load = options.weights == "preset" and cnnforge.wants_pretrained()
+        backbone = keras_hub.models.Backbone.from_preset(options.preset, load_weights=load)
         converter = keras_hub.layers.ImageConverter.from_preset(options.preset)
     except Exception as error:  # whatever libraries of downloads and of files raise
         raise ValueError(

@@ -95,6 +95,11 @@ def forgets_when_saved(options, *, input_shape, num_classes):
     return keras.Model(inputs, cnnforge.head(forgetful(x), num_classes))
 
 
+def draws_a_number(options, *, input_shape, num_classes):
+    inputs, x = body(input_shape)
+    return keras.Model(inputs, cnnforge.head(layers.Rescaling(1 + float(keras.random.uniform(())))(x), num_classes))
+
+
 def learns_nothing(options, *, input_shape, num_classes):
     inputs, x = body(input_shape)
     return keras.Model(inputs, cnnforge.head(layers.Rescaling(1e-9)(x), num_classes))
