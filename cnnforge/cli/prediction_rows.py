@@ -41,8 +41,9 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
         return _csv_of_best(top) if top else _csv_of_all(class_names)
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
-        failed = {"name": prediction.name, "error": prediction.reason}
-        return json.dumps(answer(prediction.name, ranked, top) if ranked else failed)
+        if not ranked:
+            return json.dumps({"name": prediction.name, "error": prediction.reason})
+        return json.dumps(answer(prediction.name, ranked, top))
 
     return Format(row) if name == "json-lines" else Format(row, "[\n", ",\n", "\n]\n")
 

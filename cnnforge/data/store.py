@@ -139,10 +139,8 @@ def find(key: str) -> Path | None:
     path = stores_dir() / key
     try:
         os.utime(path / _DESCRIPTION)
-    except FileNotFoundError:
-        return None
-    except NotADirectoryError:
-        return None  # a file stands where the cache should; making the store will say so
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # or a file stands where the cache should, which making the store will say
     except OSError:
         pass  # a cache shared read-only: its use cannot be noted, and need not be
     return path

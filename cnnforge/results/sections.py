@@ -20,6 +20,7 @@ MAX_MATRIX_CLASSES = 40
 _NUM_WORST_CLASSES = 20
 _LEAST_FULL_SHADE = 0.2  # a mix-up of this share of a class is as dark as any
 _OVERFITTED = 1.2  # times its lowest: less of a rise of the validation loss may be chance
+_BY_HEART = 1.2  # times the training loss: a validation loss this far above it shows learning by heart
 _LEAST_FALL = 0.001  # a loss that falls by less in an epoch has levelled off
 _ENDED_RATE = 0.1  # a learning rate below this share of its highest hardly changes a network any more
 _NOT_CHARTED = frozenset({"epoch", "seconds", "training_seconds", "waiting_seconds", "images_per_second"})
@@ -201,7 +202,7 @@ def reading(files: RunFiles) -> str:
     if not rates or rates[-1] >= _ENDED_RATE * max(rates):
         return f"{level}: training longer would change little."
     level = f"{level}, as the learning rate came to its end"
-    if final > last["loss"] * _OVERFITTED:
+    if final > last["loss"] * _BY_HEART:
         return (
             f"{level}, but training loss reached {formats.number(last['loss'], 3)}: more varied {noun(files)}, by"
             " training.augmentation, may help more than a longer schedule."

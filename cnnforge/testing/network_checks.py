@@ -221,7 +221,8 @@ def write_outputs(spec: dict[str, Any], options: str, values: str, input_shape: 
     height, width, channels = input_shape
     owner: Any = import_deferred(options, "options")
     network = Network(ArchitectureSpec(**spec), owner.model_validate_json(values), (height, width, channels))
-    model = network.try_to_build()
+    with weights_follow():
+        model = network.try_to_build()
     load_weights(model, Path(folder) / "weights.npz")
     np.save(Path(folder) / "outputs.npy", outputs_of(model, np.load(Path(folder) / "images.npy")), allow_pickle=False)
 

@@ -214,11 +214,11 @@ class _Job:
             *components.build_callbacks(settings),
             *(callback for _, callback in self.host.collect("cnnforge_callbacks", run=self.run)),
         ]
-        first, others = with_averages(model, others)
+        averages, others = with_averages(model, others)
         num_epochs = training.phases[-1].last_epoch
         run_callbacks = [
             callbacks.StopOnDivergence(),
-            *first,
+            *averages,
             log,
             best,
             callbacks.ShowProgress(self.reporter, len(feed.rows), settings.batch_size, num_epochs),
@@ -227,19 +227,19 @@ class _Job:
                 self.run,
                 phase,
                 feed=feed,
-                stateful=[*first, log, best, *others],
+                stateful=[*averages, log, best, *others],
                 best=best,
                 interrupt=training.interrupt,
                 facts=training.facts,
                 start=start,
             ),
         ]
-        begin = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
+        first = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
         model.fit(
             feed,
             validation_data=feeds.get("validation"),
             epochs=phase.last_epoch,
-            initial_epoch=begin,
+            initial_epoch=first,
             shuffle=False,  # the feed shuffles
             verbose=0,
             callbacks=CallbacksFrom(run_callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),
