@@ -19,17 +19,17 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 import cnnforge
-from cnnforge.cache import cache_dir
-from cnnforge.download import data_dir
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import PluginHost
-from cnnforge.processors import num_processors
+from cnnforge.system.cache import cache_dir
+from cnnforge.system.download import data_dir
+from cnnforge.system.processors import num_processors
 
 OK, MISSING, BROKEN = "ok", "missing", "broken"
 
 _ASK_BACKEND = """
 import json
-from cnnforge.backend import import_keras
+from cnnforge.system.backend import import_keras
 import_keras()
 from cnnforge.training.conditions import conditions
 from cnnforge.training.precision import has_bfloat16

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnnforge.errors import InterruptedRunError, StorageError
-from cnnforge.interrupt import Interrupt
-from cnnforge.reporter import Reporter
 from cnnforge.run_dir import RunDir
+from cnnforge.system.interrupt import Interrupt
+from cnnforge.system.reporter import Reporter
 
 
 def now() -> str:

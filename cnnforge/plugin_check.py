@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnforge import recipe, resolve
-from cnnforge.backend import import_keras
 from cnnforge.deferred import import_deferred
-from cnnforge.elsewhere import call_elsewhere, ending
 from cnnforge.errors import CnnforgeError, UnknownNameError
 from cnnforge.host import PluginHost, PluginInfo
 from cnnforge.process_state import kept, watched
 from cnnforge.registry import Entry, Registry
 from cnnforge.specs import RecipeSpec
+from cnnforge.system.backend import import_keras
+from cnnforge.system.processes import call_elsewhere, ending
 
 HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cnnforge import files
 from cnnforge.run_dir import RunDir
 from cnnforge.runs import SORT_KEYS, RunSummary, is_running
+from cnnforge.system import files
 
 UNFINISHED = ("failed", "interrupted", "killed")
 _KEPT = ("running", "damaged")  # never chosen

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from cnnforge.augmentation import AugmentationSection
 from cnnforge.errors import PluginError, RecipeError
-from cnnforge.files import expanded
 from cnnforge.registry import Registry
+from cnnforge.system.files import expanded
 from cnnforge.tune import Tune
 from cnnforge.validation import validate
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge import files
-from cnnforge.differences import differences
 from cnnforge.errors import RecipeError
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.run_dir import RunDir, plugin_versions
+from cnnforge.system import files
+from cnnforge.system.differences import differences
 from cnnforge.training import checkpoints
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them

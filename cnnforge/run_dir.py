@@ -17,10 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import BusyError, RecipeError, did_you_mean
 from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.system import files
 
 _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
 

@@ -34,7 +34,7 @@ def benchmark(
     Reading, feeding, training and evaluating are measured apart, and it says which bounds a run.
     """
     resolved = resolve_recipe(recipe, data=data, architecture=architecture, settings=settings or [])
-    from cnnforge.backend import import_keras
+    from cnnforge.system.backend import import_keras
 
     import_keras()
     from cnnforge.cli.terminal import terminal_reporter

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnforge.files import expanded
 from cnnforge.host import PluginHost
 from cnnforge.registry import Entry, Registry
+from cnnforge.system.files import expanded
 
 if TYPE_CHECKING:
     from cnnforge.resolve import ResolvedRecipe
@@ -88,7 +88,7 @@ def load_trained(reference: str) -> TrainedRun:
         RecipeError: There is no such run, or it has no trained weights.
     """
     from cnnforge import run_dir
-    from cnnforge.backend import import_keras
+    from cnnforge.system.backend import import_keras
 
     directory = run_dir.find(reference)
     found = registry()

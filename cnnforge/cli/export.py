@@ -37,7 +37,7 @@ def export(
     check(format, quantize, out)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # its graphs are what every format is converted from
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU rounds more coarsely than the check allows
-    from cnnforge.backend import import_keras
+    from cnnforge.system.backend import import_keras
 
     import_keras()
     from cnnforge.cli.terminal import terminal_reporter

@@ -12,8 +12,8 @@ from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.errors import PluginError
 from cnnforge.host import PluginHost, PluginInfo
-from cnnforge.processors import num_processors
 from cnnforge.registry import Entry
+from cnnforge.system.processors import num_processors
 
 if TYPE_CHECKING:
     from cnnforge.plugin_check import Step

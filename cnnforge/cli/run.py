@@ -73,9 +73,9 @@ def run(
 
 
 def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
-    from cnnforge.backend import import_keras
     from cnnforge.cli.terminal import terminal_reporter
     from cnnforge.outcome import recorded
+    from cnnforge.system.backend import import_keras
 
     recipe, directory = run.resolved.recipe, run.directory
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:

@@ -34,7 +34,7 @@ def serve(
 ) -> None:
     """Answer over HTTP what an image shows, with a page to try it."""
     from cnnforge import run_dir
-    from cnnforge.extras import needs_extra
+    from cnnforge.system.extras import needs_extra
 
     directory = run_dir.find(run)
     if token is not None and not re.fullmatch(r"[!-~]+", token):

@@ -75,7 +75,7 @@ def tune(
         view.say(f"Recipe   {resolved.recipe.name}: {resolved.architecture.spec.name} on {images.location}")
         view.say(f"Study    {directory.path}")
         deadline = math.inf if time_limit is None else time.monotonic() + 60 * time_limit
-        from cnnforge.interrupt import Interrupt
+        from cnnforge.system.interrupt import Interrupt
         from cnnforge.tuning.search import Workers
         from cnnforge.tuning.tune import tune as run_study
 

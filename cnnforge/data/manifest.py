@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge import files
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.data.splits import LEFT_OUT
 from cnnforge.labelled_images import SPLITS, LeftOut
+from cnnforge.system import files
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP"}
 

@@ -18,8 +18,8 @@ from cnnforge.data.image_rows import ImageRows, StoredRows, StreamedRows
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.data.workers import PixelWriter, Record, Task, read_all
 from cnnforge.errors import StorageError
-from cnnforge.files import storage_errors
 from cnnforge.labelled_images import LabelledImages
+from cnnforge.system.files import storage_errors
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""

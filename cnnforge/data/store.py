@@ -22,10 +22,10 @@ import filelock
 import numpy as np
 import PIL
 
-from cnnforge import files
-from cnnforge.cache import cache_dir
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.errors import RecipeError
+from cnnforge.system import files
+from cnnforge.system.cache import cache_dir
 
 FORMAT_VERSION = 1
 IMAGES = "images.u8"

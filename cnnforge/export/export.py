@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge import files
-from cnnforge.backend import captured_stderr
 from cnnforge.errors import ExportError
 from cnnforge.export import golden, parity
 from cnnforge.export.formats import FORMATS, MAX_LOST_ACCURACY, MIN_AGREEMENT, TOLERANCE, Format, Quantization
 from cnnforge.export.golden import SplitImages
 from cnnforge.outcome import now
-from cnnforge.reporter import Reporter
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import recorded_packages
+from cnnforge.system import files
+from cnnforge.system.backend import captured_stderr
+from cnnforge.system.reporter import Reporter
 
 DESCRIPTION = "export.json"
 _NUM_GOLDEN = 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.files import expanded
 from cnnforge.image_files.listing import ImageFile, ImageFiles
 from cnnforge.image_files.names import natural_key
+from cnnforge.system.files import expanded
 
 __all__ = ["ImageFile", "ImageFiles", "natural_key", "open_files"]
 

@@ -12,11 +12,11 @@ from io import BufferedReader
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.files import expanded
 from cnnforge.image_files.archive import open_archive
 from cnnforge.image_files.folder import read_file, signature
 from cnnforge.image_files.listing import MAX_FILE_BYTES
 from cnnforge.image_files.names import escape, why_no_photograph, why_not_entered
+from cnnforge.system.files import expanded
 
 STANDARD_INPUT = "-"
 

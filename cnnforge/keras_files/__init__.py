@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnforge.errors import StorageError, UnsafeFileError
-from cnnforge.files import expanded
+from cnnforge.system.files import expanded
 
 if TYPE_CHECKING:
     import keras
@@ -54,8 +54,8 @@ def load_keras_file(path: Path | str) -> keras.Model:
 def _build(folder: Path) -> keras.Model:
     import subprocess
 
-    from cnnforge.backend import import_keras
-    from cnnforge.elsewhere import call_elsewhere, ending
+    from cnnforge.system.backend import import_keras
+    from cnnforge.system.processes import call_elsewhere, ending
 
     import_keras()
     from cnnforge.keras_files import building

@@ -12,10 +12,10 @@ from typing import Any
 import keras
 from keras.src.saving import serialization_lib
 
-from cnnforge.backend import import_keras
 from cnnforge.errors import UnsafeFileError
 from cnnforge.keras_files import hdf5
 from cnnforge.keras_files.archive import CONFIGURATION, WEIGHTS
+from cnnforge.system.backend import import_keras
 from cnnforge.training.weights import load_weights, save_weights
 
 _ARRAYS = "weights.npz"

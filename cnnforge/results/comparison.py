@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge.files import read_lines
 from cnnforge.results import formats, predictions, run_files
 from cnnforge.results.mcnemar import mcnemar
 from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir
+from cnnforge.system.files import read_lines
 
 MAX_RUNS = 8
 _LETTERS = "ABCDEFGH"

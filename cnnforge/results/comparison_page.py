@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cnnforge import files, recipe, resolve
+from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings, content_hash, decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import CnnforgeError
@@ -16,6 +16,7 @@ from cnnforge.registry import Registry
 from cnnforge.results import charts, comparison, formats, page
 from cnnforge.results.comparison import ComparedRun, Photograph
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 
 MAX_PHOTOGRAPHS = 24
 

@@ -14,11 +14,11 @@ from cnnforge import recipe, resolve
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
-from cnnforge.files import expanded, read_lines
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.run_dir import RunDir
+from cnnforge.system.files import expanded, read_lines
 
 if TYPE_CHECKING:
     from cnnforge.results.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnforge import files
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress
 from cnnforge.outcome import now
@@ -18,6 +17,7 @@ from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import BATCH_SIZE, Predictor
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import EvaluationDir
+from cnnforge.system import files
 
 _ROWS_AT_ONCE = 4 * BATCH_SIZE
 

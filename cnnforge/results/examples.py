@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cnnforge import files
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.results.evaluation import worst_mistakes
 from cnnforge.results.grad_cam import grad_cam
@@ -18,6 +17,7 @@ from cnnforge.results.label_errors import suspects
 from cnnforge.results.overlay import overlay, to_picture
 from cnnforge.results.predictions import Predictions
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 
 _NUM_DOUBTFUL = 12
 _MAX_SUSPECTS = 200  # kept by name; all are counted

@@ -16,9 +16,9 @@ import numpy as np
 from cnnforge.data.decode import DecodeSettings, UnreadableImageError, decode
 from cnnforge.data.known_pixels import KnownPixels
 from cnnforge.image_files.given import GivenImage
-from cnnforge.processors import num_processors
 from cnnforge.results.predictor import BATCH_SIZE
 from cnnforge.results.trained_run import TrainedRun
+from cnnforge.system.processors import num_processors
 
 _CHUNK = 8
 _MAX_IMAGES_AHEAD = 256

@@ -10,8 +10,8 @@ from typing import TextIO, cast
 
 import numpy as np
 
-from cnnforge import files
 from cnnforge.errors import DataError
+from cnnforge.system import files
 
 _PREFIX = "p_"  # of the columns with probabilities
 

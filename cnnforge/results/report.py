@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge import files
 from cnnforge.results import gallery, model_card, page, run_files, sections, trust
 from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 
 
 def write_report(run_dir: RunDir) -> Path:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnforge.data.changes import changes
-from cnnforge.differences import differences
 from cnnforge.errors import RecipeError
-from cnnforge.files import read_lines
 from cnnforge.run_dir import RunDir
+from cnnforge.system.differences import differences
+from cnnforge.system.files import read_lines
 from cnnforge.training import checkpoints
 from cnnforge.training.arrays import read_arrays
 

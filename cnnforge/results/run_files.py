@@ -6,9 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import RecipeError
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 
 MAX_LEFT_OUT = 50
 """How many left-out files are kept by name; the manifest has them all."""

@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.data.decode import UnreadableImageError, decode
-from cnnforge.processors import num_processors
 from cnnforge.results.answer import answer, rank
 from cnnforge.results.grad_cam import grad_cam
 from cnnforge.results.overlay import transparent
@@ -23,6 +22,7 @@ from cnnforge.serve.batching import Batcher
 from cnnforge.serve.limits import Limits, Load
 from cnnforge.serve.metrics import Metrics
 from cnnforge.serve.uploads import Upload
+from cnnforge.system.processors import num_processors
 
 _MAX_DECODERS = 4  # each may hold the pixels of the largest image that is allowed
 

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from cnnforge.deferred import import_deferred
-from cnnforge.elsewhere import call_elsewhere
 from cnnforge.errors import CnnforgeError, RecipeError
 from cnnforge.pretrained import weights_follow
 from cnnforge.registry import Entry
 from cnnforge.specs import ArchitectureSpec, Options, search_space
+from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
 from cnnforge.testing.plugin_checks import restored

@@ -13,10 +13,10 @@ import numpy as np
 
 from cnnforge.data.decode import DecodeSettings, decode
 from cnnforge.deferred import import_deferred
-from cnnforge.elsewhere import call_elsewhere
 from cnnforge.errors import CnnforgeError
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.specs import DataSourceSpec, Options
+from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.validation import validate
 

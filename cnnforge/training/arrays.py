@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnforge import files
 from cnnforge.errors import StorageError
+from cnnforge.system import files
 
 _KINDS = "biuf"  # booleans and numbers; never objects
 

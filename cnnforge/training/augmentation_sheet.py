@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cnnforge import files
 from cnnforge.augmentation import AugmentationSection
 from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 
 _ROWS, _VARIANTS = 4, 7
 _MAX_SIDE = 112

@@ -20,14 +20,14 @@ import filelock
 import keras
 import numpy as np
 
-from cnnforge import files
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
 from cnnforge.errors import PluginError
-from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.system import files
+from cnnforge.system.reporter import Reporter
 from cnnforge.training import components
 
 _BATCH_SIZE = 64

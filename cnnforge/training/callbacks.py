@@ -10,11 +10,11 @@ from typing import Any
 
 import keras
 
-from cnnforge import files
 from cnnforge.data.feed import Feed
 from cnnforge.errors import TrainingDivergedError
-from cnnforge.reporter import Reporter
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
+from cnnforge.system.reporter import Reporter
 from cnnforge.training.weights import save_weights
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnforge import files
 from cnnforge.data.feed import Feed
 from cnnforge.errors import RecipeError, StorageError
-from cnnforge.interrupt import Interrupt
 from cnnforge.run_dir import Run
+from cnnforge.system import files
+from cnnforge.system.interrupt import Interrupt
 from cnnforge.training import callback_state, checkpoints
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.callbacks import BestWeights

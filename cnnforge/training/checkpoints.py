@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import RecipeError
+from cnnforge.system import files
 
 FORMAT_VERSION = 1
 _KEPT = 2

@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from cnnforge.processors import num_processors
 from cnnforge.run_dir import recorded_packages
+from cnnforge.system.processors import num_processors
 from cnnforge.training.precision import cpu_model
 
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",

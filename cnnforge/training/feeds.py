@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from cnnforge.backend import process_position
 from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed, class_weights, encode_targets
 from cnnforge.data.prepare import PreparedData
@@ -12,6 +11,7 @@ from cnnforge.errors import DataError, RecipeError
 from cnnforge.labelled_images import SPLITS
 from cnnforge.recipe import TrainingSection
 from cnnforge.resolve import ResolvedRecipe
+from cnnforge.system.backend import process_position
 from cnnforge.training import components
 
 

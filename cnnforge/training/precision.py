@@ -19,9 +19,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnforge import files
-from cnnforge.cache import cache_dir
-from cnnforge.processors import num_processors
+from cnnforge.system import files
+from cnnforge.system.cache import cache_dir
+from cnnforge.system.processors import num_processors
 
 BFLOAT16 = "mixed_bfloat16"
 FLOAT32 = "float32"

@@ -10,17 +10,13 @@ from typing import Any
 
 import keras
 
-from cnnforge import files
 from cnnforge.data.changes import check_unchanged
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
-from cnnforge.differences import differences
 from cnnforge.errors import TrainingError
 from cnnforge.host import PluginHost
-from cnnforge.interrupt import Interrupt
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
-from cnnforge.reporter import Reporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results import evaluation, examples
 from cnnforge.results.predictions import Predictions
@@ -28,6 +24,10 @@ from cnnforge.results.predictor import Predictor
 from cnnforge.results.report import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
+from cnnforge.system import files
+from cnnforge.system.differences import differences
+from cnnforge.system.interrupt import Interrupt
+from cnnforge.system.reporter import Reporter
 from cnnforge.training import backbone, callbacks, checkpoints, components, lost_device, memory, precision
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.averages import with_averages

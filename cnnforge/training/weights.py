@@ -12,8 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnforge import files
 from cnnforge.errors import UnsafeFileError
+from cnnforge.system import files
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.layers import leaves
 

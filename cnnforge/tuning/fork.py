@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge.differences import differences
+from cnnforge.system.differences import differences
 from cnnforge.tuning.journal import Journal
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.pruning import history

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import StorageError
+from cnnforge.system import files
 
 
 class Journal:

@@ -21,7 +21,7 @@ from typing import Annotated, Any, TypeVar
 
 import cnnforge
 from cnnforge import Field
-from cnnforge.processors import num_processors
+from cnnforge.system.processors import num_processors
 from cnnforge.tuning.attempt import attempt
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnforge import files
 from cnnforge.results import page
 from cnnforge.results.formats import count, duration, number, percent
+from cnnforge.system import files
 from cnnforge.tuning import figures
 from cnnforge.tuning.importance import Importance, importance
 from cnnforge.tuning.space import describe

@@ -77,7 +77,7 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
         RecipeError: A corner cannot be built; the message is the architecture's.
         CnnforgeError: The data or the recipe cannot be used.
     """
-    from cnnforge.backend import import_keras
+    from cnnforge.system.backend import import_keras
 
     import_keras()
     from cnnforge.data.prepare import open_source, prepare

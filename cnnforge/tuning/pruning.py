@@ -10,8 +10,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnforge.files import read_lines
 from cnnforge.run_dir import RunDir
+from cnnforge.system.files import read_lines
 from cnnforge.tuning.objective import Objective
 
 _MEDIAN_TRIALS = 4  # others that got as far, before the median of them means something

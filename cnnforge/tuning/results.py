@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cnnforge import files
 from cnnforge.outcome import now
 from cnnforge.recipe import Recipe
+from cnnforge.system import files
 from cnnforge.tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge.tuning.page import write_page
 from cnnforge.tuning.space import Hyperparameter, settings

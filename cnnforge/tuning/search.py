@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cnnforge.errors import TrainingError
-from cnnforge.interrupt import Interrupt
+from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.study import Study, Trial
 from cnnforge.tuning.tensorboard import log_trial

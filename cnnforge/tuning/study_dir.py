@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
-from cnnforge.differences import differences
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.run_dir import RunDir, plugin_versions
+from cnnforge.system import files
+from cnnforge.system.differences import differences
 from cnnforge.tuning.space import Hyperparameter
 
 FORMAT_VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from cnnforge.files import read_lines
+from cnnforge.system.files import read_lines
 from cnnforge.tuning.study import Trial
 from cnnforge.tuning.study_dir import StudyDir
 

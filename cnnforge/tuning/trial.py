@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingDivergedError
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.pruning import history
 
@@ -122,12 +122,12 @@ def remove_weights(directory: RunDir) -> None:
 def _train(task: Task) -> None:
     """Do what ``cnnforge run`` does, or ``cnnforge run --resume``."""
     from cnnforge import recipe, resolve, run_dir
-    from cnnforge.backend import import_keras
     from cnnforge.data.prepare import open_source
     from cnnforge.host import PluginHost
     from cnnforge.outcome import recorded
     from cnnforge.registry import Registry
-    from cnnforge.reporter import SilentReporter
+    from cnnforge.system.backend import import_keras
+    from cnnforge.system.reporter import SilentReporter
 
     registry = Registry(PluginHost.discover())
     resolved = resolve.resolve(recipe.from_values(tomllib.loads(task.recipe), "trial", "of the trial"), registry)

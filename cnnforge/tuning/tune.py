@@ -6,12 +6,12 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
-from cnnforge import files
 from cnnforge.errors import CnnforgeError, DataError, RecipeError
-from cnnforge.interrupt import Interrupt
 from cnnforge.recipe import Recipe
 from cnnforge.results.formats import count, duration, size
 from cnnforge.run_dir import provenance
+from cnnforge.system import files
+from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning import confirmation, results
 from cnnforge.tuning.fork import take_over
 from cnnforge.tuning.oracle import import_keras_tuner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge.download import Progress, RemoteFile, data_dir, fetch
+from cnnforge.system.download import Progress, RemoteFile, data_dir, fetch
 
 ARCHIVE = RemoteFile(
     name="kagglecatsanddogs_5340.zip",

@@ -23,8 +23,8 @@ from cnnforge.export.formats import Format, Quantization
 from cnnforge.export.golden import SplitImages
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
-from cnnforge.reporter import SilentReporter
 from cnnforge.results import trained_run
+from cnnforge.system.reporter import SilentReporter
 
 MODELS = [*((chosen, None) for chosen in Format), *((Format.LITERT, quantize) for quantize in Quantization)]
 

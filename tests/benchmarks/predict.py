@@ -82,7 +82,7 @@ class Speed:
 
 def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     """Return the time that each way takes for all images, medians of rounds in turn."""
-    from cnnforge.backend import import_keras
+    from cnnforge.system.backend import import_keras
 
     import_keras()
     import keras

@@ -26,10 +26,10 @@ from cnnforge.export import formats, golden, litert
 from cnnforge.export.formats import Format, Quantization
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
-from cnnforge.reporter import SilentReporter
 from cnnforge.results import trained_run
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import Run, create
+from cnnforge.system.reporter import SilentReporter
 from cnnforge.training.run import run
 from tests.e2e import residual
 

@@ -13,8 +13,8 @@ from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
-from cnnforge.reporter import SilentReporter
 from cnnforge.run_dir import Run, RunDir, held
+from cnnforge.system.reporter import SilentReporter
 from cnnforge.training.run import run
 from tests.e2e.test_run import make_photographs, read_lines, train
 from tests.faults.kills import TIMES

@@ -25,10 +25,10 @@ from cnnforge.errors import (
 )
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
-from cnnforge.reporter import SilentReporter
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.trained_run import load as load_trained
 from cnnforge.run_dir import Run, RunDir, create
+from cnnforge.system.reporter import SilentReporter
 from cnnforge.training.checkpoints import newest
 from cnnforge.training.run import run
 

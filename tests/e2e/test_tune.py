@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from cnnforge import recipe, scaffold
-from cnnforge.files import read_lines
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
+from cnnforge.system.files import read_lines
 from cnnforge.tuning.local import LocalExecutor
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.trial import Task, run_trial

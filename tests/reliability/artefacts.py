@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge import files
 from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
-from cnnforge.files import read_lines
 from cnnforge.results import predictions, report
 from cnnforge.results.predictions import Predictions
 from cnnforge.run_dir import RunDir
+from cnnforge.system import files
+from cnnforge.system.files import read_lines
 from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.checkpoints import newest, next_path, publish
 from cnnforge.tuning.journal import Journal

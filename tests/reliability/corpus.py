@@ -179,8 +179,8 @@ def replace(name: str, content: bytes) -> Callable[[Path, Place], None]:
 
 def weights_that_are_a_pickle(path: Path, place: Place) -> None:
     """Weights that are a pickle, with the hash that belongs to them: who can write there can write both."""
-    from cnnforge import files
     from cnnforge.run_dir import RunDir
+    from cnnforge.system import files
 
     found = npz()(Place(path / "checkpoints", place.canary, place.secret))
     RunDir(path).update_run(weights={"file": found.name, "sha256": files.sha256(found)})

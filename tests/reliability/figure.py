@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnforge import files
 from cnnforge.run_dir import recorded_packages
+from cnnforge.system import files
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"
 """Figures measured apart are kept here and make one table, in ``docs/reliability.md``."""

@@ -95,9 +95,9 @@ def _exchange_labels(folder: Path) -> None:
 
 
 def our_change_of_data_is_noticed(folder: Path) -> bool:
-    from cnnforge import files
     from cnnforge.data.changes import check_unchanged
     from cnnforge.run_dir import RunDir
+    from cnnforge.system import files
     from tests.reliability.silent import draw, manifest
 
     directory, data = RunDir(folder / "run"), draw(folder / "data", "cat", "dog")

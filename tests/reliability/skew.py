@@ -115,7 +115,7 @@ def exports(directory: RunDir) -> dict[str, float]:
     """The largest difference of a probability for each format, each in its own runtime and process."""
     from cnnforge.export.export import export
     from cnnforge.export.formats import Format
-    from cnnforge.reporter import SilentReporter
+    from cnnforge.system.reporter import SilentReporter
 
     found = {}
     for chosen in Format:

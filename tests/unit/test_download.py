@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from cnnforge import download
-from cnnforge.download import RemoteFile, fetch
 from cnnforge.errors import DataError, StorageError
+from cnnforge.system import download
+from cnnforge.system.download import RemoteFile, fetch
 
 CONTENT = bytes(range(256)) * 1200  # 300 kB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

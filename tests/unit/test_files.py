@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.files import append_line, expanded, new_folder, replacing, write_json, write_text
+from cnnforge.system.files import append_line, expanded, new_folder, replacing, write_json, write_text
 
 
 def test_a_file_appears_whole_and_nothing_beside_it(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import InterruptedRunError, TerminatedRunError
-from cnnforge.interrupt import Interrupt
+from cnnforge.system.interrupt import Interrupt
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

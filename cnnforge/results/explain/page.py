@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnforge import files
 from cnnforge.results import page
 from cnnforge.results.explain.explanation import Explained, Explanation
 from cnnforge.results.explain.pictures import filter_sheet, map_sheet
 from cnnforge.results.overlay import overlay, to_picture
 from cnnforge.results.trained_run import TrainedRun
+from cnnforge.system import files
 
 
 def write(explained: Explained, trained: TrainedRun, directory: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ray_clusters import NODE, Tuner, new_cluster, wait_until
 
-from cnnforge.processors import num_processors
+from cnnforge.system.processors import num_processors
 
 
 def on(cluster: Any, *more: str) -> list[str]:

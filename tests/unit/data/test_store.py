@@ -9,9 +9,9 @@ import numpy as np
 import PIL
 import pytest
 
-from cnnforge.cache import cache_dir
 from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
+from cnnforge.system.cache import cache_dir
 
 SETTINGS = DecodeSettings(2, 2)
 

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from cnnforge.files import write_json
 from cnnforge.results.calibration import NUM_BINS
 from cnnforge.results.evaluation import worst_mistakes
 from cnnforge.results.intervals import wilson_interval
 from cnnforge.results.measures import measure
 from cnnforge.results.predictions import Predictions, read
 from cnnforge.results.ranking import MAX_CURVE_POINTS
+from cnnforge.system.files import write_json
 
 
 def predictions(labels: list[int], rows: list[list[float]], class_names: tuple[str, ...] = ("cat", "dog")):

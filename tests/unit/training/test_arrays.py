@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge import files
 from cnnforge.errors import StorageError
+from cnnforge.system import files
 from cnnforge.training.arrays import read_arrays, write_arrays
 
 ARRAYS = {

@@ -18,8 +18,8 @@ from cnnforge.data.prepare import open_source, prepare
 from cnnforge.errors import PluginError
 from cnnforge.host import PluginHost
 from cnnforge.registry import Registry
-from cnnforge.reporter import SilentReporter
 from cnnforge.run_dir import Run, RunDir, create
+from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone
 from cnnforge.training.feeds import make_feeds
 from cnnforge.training.model import build_model, compiled_model

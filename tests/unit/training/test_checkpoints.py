@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge import files
 from cnnforge.errors import RecipeError
+from cnnforge.system import files
 from cnnforge.training.checkpoints import newest, newest_manifest, next_path, publish
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from cnnforge import files, recipe, resolve
+from cnnforge import recipe, resolve
 from cnnforge.host import PluginHost
-from cnnforge.interrupt import Interrupt
 from cnnforge.registry import Registry
+from cnnforge.system import files
+from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning.local import WorkerDiedError
 from cnnforge.tuning.plan import Plan, plan
 from cnnforge.tuning.search import Workers

@@ -23,8 +23,8 @@ from typing import IO
 import filelock
 import platformdirs
 
-from cnnforge import files
 from cnnforge.errors import DataError, StorageError
+from cnnforge.system import files
 
 Progress = Callable[[int, int | None], None]
 """``progress(done_bytes, total_bytes)``; the total is None where it is unknown."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from cnnforge.files import expanded
+from cnnforge.system.files import expanded
 
 
 def cache_dir() -> Path:

@@ -1,0 +1,1 @@
+"""What every room stands on: files, downloads, caches, signals, processors, the Keras backend."""
