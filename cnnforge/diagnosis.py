@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 
 import cnnforge
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
 from cnnforge.system.cache import cache_dir
 from cnnforge.system.download import data_dir
 from cnnforge.system.processors import num_processors

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnforge import recipe, resolve
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, UnknownNameError
-from cnnforge.host import PluginHost, PluginInfo
-from cnnforge.process_state import kept, watched
-from cnnforge.registry import Entry, Registry
-from cnnforge.specs import RecipeSpec
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.plugin_host import PluginHost, PluginInfo
+from cnnforge.host.process_state import kept, watched
+from cnnforge.host.registry import Entry, Registry
+from cnnforge.host.specs import RecipeSpec
 from cnnforge.system.backend import import_keras
 from cnnforge.system.processes import call_elsewhere, ending
 

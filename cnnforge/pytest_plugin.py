@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Entry, Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Entry, Registry
 
 requested: list[Any] = []
 """The specs whose contracts ``--cnnforge-plugin`` asks for."""

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from cnnforge.augmentation import AugmentationSection
 from cnnforge.errors import PluginError, RecipeError
-from cnnforge.registry import Registry
+from cnnforge.host.marks import Tune
+from cnnforge.host.registry import Registry
 from cnnforge.system.files import expanded
-from cnnforge.tune import Tune
 from cnnforge.validation import validate
 
 FORMAT_VERSION = 1

@@ -9,12 +9,12 @@ from typing import Any
 
 from cnnforge import keras_index
 from cnnforge.errors import RecipeError
+from cnnforge.host.marks import SearchSpace
+from cnnforge.host.registry import Entry, Registry
+from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, Options
 from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
-from cnnforge.registry import Entry, Registry
 from cnnforge.search_spaces import WHOLE_ARCHITECTURE, wanted_spaces
-from cnnforge.specs import ArchitectureSpec, DataSourceSpec, Options
 from cnnforge.system.files import expanded
-from cnnforge.tune import SearchSpace
 from cnnforge.validation import validate
 
 

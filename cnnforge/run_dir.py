@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import BusyError, RecipeError, did_you_mean
-from cnnforge.registry import Entry
+from cnnforge.host.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.system import files
 

@@ -19,13 +19,14 @@ import typer
 from pydantic import BaseModel
 
 import cnnforge
-from cnnforge import errors, hookspecs, scaffold
+from cnnforge import errors, scaffold
 from cnnforge.cli import schema
 from cnnforge.cli.app import app
-from cnnforge.host import PluginHost
+from cnnforge.host import hookspecs
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
+from cnnforge.host.specs import search_space
 from cnnforge.recipe import Recipe
-from cnnforge.registry import Registry
-from cnnforge.specs import search_space
 
 ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(r"(<!-- generated: (\w+) ?([^\n ]*) ?-->\n).*?(<!-- end -->)", re.DOTALL)

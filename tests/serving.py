@@ -15,8 +15,8 @@ import numpy as np
 
 from cnnforge import recipe, resolve, run_dir
 from cnnforge.data.decode import decode
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.results import trained_run
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import RunDir

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnforge.host import PluginHost
-from cnnforge.registry import Entry, Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Entry, Registry
 from cnnforge.system.files import expanded
 
 if TYPE_CHECKING:

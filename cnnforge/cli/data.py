@@ -13,8 +13,8 @@ from cnnforge.cli.common import echo_json, registry, resolve_recipe
 from cnnforge.cli.completion import complete_data_sources
 from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import RecipeError
+from cnnforge.host.deferred import import_deferred
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

@@ -11,8 +11,8 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.errors import PluginError
-from cnnforge.host import PluginHost, PluginInfo
-from cnnforge.registry import Entry
+from cnnforge.host.plugin_host import PluginHost, PluginInfo
+from cnnforge.host.registry import Entry
 from cnnforge.system.processors import num_processors
 
 if TYPE_CHECKING:

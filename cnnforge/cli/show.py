@@ -11,8 +11,8 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
-from cnnforge.registry import Entry
-from cnnforge.specs import ArchitectureSpec, RecipeSpec
+from cnnforge.host.registry import Entry
+from cnnforge.host.specs import ArchitectureSpec, RecipeSpec
 
 if TYPE_CHECKING:
     from cnnforge.recipe import Recipe

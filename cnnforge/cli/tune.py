@@ -18,8 +18,8 @@ from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from cnnforge.host.specs import Options
     from cnnforge.resolve import ResolvedRecipe
-    from cnnforge.specs import Options
 
 
 def tune(
@@ -88,7 +88,7 @@ def tune(
 
 def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Options]:
     """Return what starts the executor that the recipe names, and its options."""
-    from cnnforge.deferred import import_deferred
+    from cnnforge.host.deferred import import_deferred
     from cnnforge.validation import validate
 
     section = resolved.recipe.executor

@@ -13,8 +13,8 @@ from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.data.splits import LEFT_OUT, SplitSettings, assign, position
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import DataError, PluginError
+from cnnforge.host.deferred import import_deferred
 from cnnforge.labelled_images import SPLITS, LabelledImages
 from cnnforge.recipe import DataSection
 from cnnforge.resolve import ResolvedRecipe

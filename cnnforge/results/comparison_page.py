@@ -12,7 +12,7 @@ from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings, content_hash, decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import CnnforgeError
-from cnnforge.registry import Registry
+from cnnforge.host.registry import Registry
 from cnnforge.results import charts, comparison, formats, page
 from cnnforge.results.comparison import ComparedRun, Photograph
 from cnnforge.run_dir import RunDir

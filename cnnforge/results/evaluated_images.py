@@ -14,8 +14,8 @@ from cnnforge import recipe, resolve
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
+from cnnforge.host.registry import Registry
 from cnnforge.labelled_images import LabelledImages
-from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.run_dir import RunDir
 from cnnforge.system.files import expanded, read_lines

@@ -10,7 +10,7 @@ import keras
 from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.errors import RecipeError, StorageError
-from cnnforge.registry import Registry
+from cnnforge.host.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.predictor import Predictor
 from cnnforge.run_dir import RunDir

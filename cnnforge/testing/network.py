@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.registry import Entry
-from cnnforge.specs import ArchitectureSpec, Options
+from cnnforge.host.registry import Entry
+from cnnforge.host.specs import ArchitectureSpec, Options
 from cnnforge.testing.failure import fail
 from cnnforge.testing.images import COLORS, colored
 from cnnforge.training.model import build_network

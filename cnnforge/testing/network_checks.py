@@ -11,17 +11,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, RecipeError
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.marks import EachInt
+from cnnforge.host.registry import Entry
+from cnnforge.host.specs import ArchitectureSpec, Options, search_space
 from cnnforge.pretrained import weights_follow
-from cnnforge.registry import Entry
-from cnnforge.specs import ArchitectureSpec, Options, search_space
 from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
 from cnnforge.testing.plugin_checks import restored
 from cnnforge.training.weights import load_weights, save_weights
-from cnnforge.tune import EachInt
 from cnnforge.tuning import space as spaces
 from cnnforge.tuning.conditional import check, discover, drawing_of, draws
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cnnforge.host.specs import ArchitectureSpec
 from cnnforge.pytest_plugin import requested
-from cnnforge.specs import ArchitectureSpec
 from cnnforge.testing import ArchitectureContract, DataSourceContract
 
 

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import ENTRY_POINT_GROUP, PluginHost
+from cnnforge.host.plugin_host import ENTRY_POINT_GROUP, PluginHost
+from cnnforge.host.registry import Entry, Registry
+from cnnforge.host.specs import Options, Spec
 from cnnforge.plugin_check import HEAVY
-from cnnforge.registry import Entry, Registry
-from cnnforge.specs import Options, Spec
 from cnnforge.testing.failure import fail
 from cnnforge.validation import validate
 

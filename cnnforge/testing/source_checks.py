@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from cnnforge.data.decode import DecodeSettings, decode
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.specs import DataSourceSpec, Options
 from cnnforge.labelled_images import LabelledImages
-from cnnforge.specs import DataSourceSpec, Options
 from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.validation import validate

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from cnnforge import keras_index
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.host.deferred import import_deferred
 from cnnforge.recipe import Component, TrainingSection
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import keras
 
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, PluginError, RecipeError
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.registry import Entry
+from cnnforge.host.specs import ArchitectureSpec, Options
 from cnnforge.pretrained import weights_follow
-from cnnforge.registry import Entry
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.specs import ArchitectureSpec, Options
 from cnnforge.training import components
 from cnnforge.training.fused_normalization import fuse_normalization
 from cnnforge.training.fused_updates import fuse_large_updates

@@ -14,7 +14,7 @@ from cnnforge.data.changes import check_unchanged
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
 from cnnforge.errors import TrainingError
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.resolve import ResolvedRecipe

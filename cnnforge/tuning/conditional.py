@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge.deferred import import_deferred
 from cnnforge.errors import CnnforgeError, PluginError
-from cnnforge.registry import Entry
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.marks import Choice, FloatRange, IntRange, SearchSpace
+from cnnforge.host.registry import Entry
+from cnnforge.host.specs import ArchitectureSpec, Options
 from cnnforge.resolve import ResolvedRecipe
-from cnnforge.specs import ArchitectureSpec, Options
-from cnnforge.tune import Choice, FloatRange, IntRange, SearchSpace
 from cnnforge.tuning.space import Condition, Hyperparameter, completed
 from cnnforge.validation import validate
 

@@ -20,10 +20,10 @@ import numpy as np
 import threadpoolctl
 
 from cnnforge.errors import CnnforgeError, StorageError
+from cnnforge.host.marks import Choice, FloatRange, IntRange
 from cnnforge.recipe import TuningSection
 from cnnforge.system import files
 from cnnforge.system.backend import captured_stderr
-from cnnforge.tune import Choice, FloatRange, IntRange
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.space import Hyperparameter, Values, completed, defaults, is_inside
 

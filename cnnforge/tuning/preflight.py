@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from cnnforge import recipe as recipes
 from cnnforge import resolve
 from cnnforge.errors import RecipeError
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.recipe import Recipe
-from cnnforge.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 
 if TYPE_CHECKING:

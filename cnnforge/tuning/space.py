@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge import recipe
+from cnnforge.host.marks import EachInt, SearchSpace
 from cnnforge.recipe import Recipe
 from cnnforge.resolve import ResolvedRecipe, search_spaces
 from cnnforge.search_spaces import WHOLE_ARCHITECTURE
-from cnnforge.tune import EachInt, SearchSpace
 
 if TYPE_CHECKING:
     from cnnforge.tuning.conditional import Drawing

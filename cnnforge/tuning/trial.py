@@ -123,9 +123,9 @@ def _train(task: Task) -> None:
     """Do what ``cnnforge run`` does, or ``cnnforge run --resume``."""
     from cnnforge import recipe, resolve, run_dir
     from cnnforge.data.prepare import open_source
-    from cnnforge.host import PluginHost
+    from cnnforge.host.plugin_host import PluginHost
+    from cnnforge.host.registry import Registry
     from cnnforge.outcome import recorded
-    from cnnforge.registry import Registry
     from cnnforge.system.backend import import_keras
     from cnnforge.system.reporter import SilentReporter
 

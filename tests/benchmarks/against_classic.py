@@ -22,8 +22,8 @@ from typing import Any
 
 from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 FOLDERS = {"train": "training", "validation": "validation", "test": "testing"}
 

@@ -21,8 +21,8 @@ from cnnforge.export import golden, parity
 from cnnforge.export.export import export
 from cnnforge.export.formats import Format, Quantization
 from cnnforge.export.golden import SplitImages
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.results import trained_run
 from cnnforge.system.reporter import SilentReporter
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from cnnforge import diagnosis
 from cnnforge.diagnosis import BROKEN, MISSING, OK, diagnose
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
 
 
 def states(found) -> dict[str, str]:

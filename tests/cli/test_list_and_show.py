@@ -7,9 +7,9 @@ import tomllib
 
 import pytest
 
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.recipe import load
-from cnnforge.registry import Registry
 
 CLAIMER = """
     import cnnforge

@@ -84,7 +84,7 @@ def failing(monkeypatch):
         def catalogues(self):
             raise error
 
-        monkeypatch.setattr("cnnforge.registry.Registry.catalogues", catalogues)
+        monkeypatch.setattr("cnnforge.host.registry.Registry.catalogues", catalogues)
 
     return fail_with
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
 from cnnforge.testing.images import COLORS
 from tests.conftest import Site
 

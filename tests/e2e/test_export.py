@@ -24,8 +24,8 @@ from cnnforge.errors import DataError, ExportError, RecipeError
 from cnnforge.export import export as exporting
 from cnnforge.export import formats, golden, litert
 from cnnforge.export.formats import Format, Quantization
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.results import trained_run
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import Run, create

@@ -11,8 +11,8 @@ import pytest
 from cnnforge import recipe, resolve, resume
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.run_dir import Run, RunDir, held
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training.run import run

@@ -23,8 +23,8 @@ from cnnforge.errors import (
     TrainingDivergedError,
     UnsafeFileError,
 )
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.resolve import ResolvedRecipe
 from cnnforge.results.trained_run import load as load_trained
 from cnnforge.run_dir import Run, RunDir, create

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from cnnforge import recipe, scaffold
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.system.files import read_lines
 from cnnforge.tuning.local import LocalExecutor
 from cnnforge.tuning.objective import Objective

@@ -17,9 +17,9 @@ from keras.src.api_export import get_name_from_symbol
 
 import cnnforge
 from cnnforge.errors import StorageError, UnsafeFileError
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.keras_files import building, configuration, hdf5
-from cnnforge.registry import Registry
 from cnnforge.testing.network import Network
 from tests.faults import hostile_keras
 from tests.faults.hostile_keras import ARCHIVES, CONFIGURATIONS, WEIGHT_FILES, Good

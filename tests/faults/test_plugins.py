@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.process_state import kept
+from cnnforge.host.registry import Registry
 from cnnforge.plugin_check import Step, check_plugin
-from cnnforge.process_state import kept
-from cnnforge.registry import Registry
 from tests.conftest import Site
 
 HOOK = """
@@ -213,7 +213,7 @@ def test_callbacks_may_change_the_environment_for_the_training_they_are_asked_in
 
 
 def test_a_plugin_that_takes_long_is_named_while_it_does(site: Site, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("cnnforge.host._PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("cnnforge.host.plugin_host._PATIENCE_SECONDS", 0.05)
     site.install("slow", "import threading\nassert not threading.Event().wait(1)")
     PluginHost.discover({})
     assert (

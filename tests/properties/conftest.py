@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnforge.registry import Registry
+from cnnforge.host.registry import Registry
 from tests.unit.conftest import registry as _registry
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cnnforge import recipe, resolve
 from cnnforge.errors import RecipeError
-from cnnforge.registry import Registry
+from cnnforge.host.registry import Registry
 from tests.properties.recipes import mistaken, recipes, strange, texts
 
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -96,7 +96,7 @@ def pluggy_works(site: Site) -> str:
     """Load the same plugins as a program that trusts pluggy does, and say what comes of it."""
     import pluggy
 
-    from cnnforge import hookspecs
+    from cnnforge.host import hookspecs
 
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)

@@ -174,8 +174,8 @@ def open_archive(path: Path) -> bytes:
 
 def open_recipe(path: Path) -> bytes:
     from cnnforge import recipe, resolve
-    from cnnforge.host import PluginHost
-    from cnnforge.registry import Registry
+    from cnnforge.host.plugin_host import PluginHost
+    from cnnforge.host.registry import Registry
 
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
     return resolve.resolve(recipe.load(str(path), registry), registry).recipe.to_toml().encode()

@@ -87,8 +87,8 @@ def _two_of_one_name(folder: Path) -> Iterator[None]:
 
 
 def our_plugins_are_both_there(folder: Path) -> bool:
-    from cnnforge.host import PluginHost
-    from cnnforge.registry import Registry
+    from cnnforge.host.plugin_host import PluginHost
+    from cnnforge.host.registry import Registry
 
     with _two_of_one_name(folder):
         registry = Registry(PluginHost.discover({}))
@@ -98,7 +98,7 @@ def our_plugins_are_both_there(folder: Path) -> bool:
 def their_plugins_are_both_there(folder: Path) -> bool:
     import pluggy
 
-    from cnnforge import hookspecs
+    from cnnforge.host import hookspecs
 
     with _two_of_one_name(folder):
         manager = pluggy.PluginManager(hookspecs.PROJECT)

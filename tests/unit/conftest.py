@@ -9,8 +9,8 @@ import pytest
 
 import cnnforge
 from cnnforge import Field, Tune
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 
 class TinyOptions(cnnforge.Options):

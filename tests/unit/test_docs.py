@@ -21,10 +21,10 @@ from cnnforge import recipe, resolve, run_dir, scaffold
 from cnnforge.cli.app import app
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.labelled_images import LeftOut
 from cnnforge.recipe import Recipe
-from cnnforge.registry import Registry
 from cnnforge.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]

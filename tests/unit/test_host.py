@@ -9,11 +9,12 @@ import types
 import pytest
 
 import cnnforge
-from cnnforge import hookspecs, scaffold
-from cnnforge import host as host_module
+from cnnforge import scaffold
 from cnnforge.errors import PluginError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host import hookspecs
+from cnnforge.host import plugin_host as host_module
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 GOOD = """
     import cnnforge

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnforge.errors import RecipeError, UnknownNameError
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.recipe import FORMAT_VERSION, Component, apply_override, load
-from cnnforge.registry import Registry
 
 # A wrong line of [training] -> what is said of it.
 WRONG_TRAINING = {

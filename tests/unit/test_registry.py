@@ -6,8 +6,8 @@ import pytest
 
 import cnnforge
 from cnnforge.errors import NameConflictError, UnknownNameError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 
 def plugin_of(*names):

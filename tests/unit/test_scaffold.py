@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.scaffold import plugin_files, write_plugin
 
 

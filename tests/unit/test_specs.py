@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 import cnnforge
 from cnnforge import ArchitectureSpec, DataSourceSpec, ExecutorSpec, Field, Options, RecipeSpec, Tune
-from cnnforge.specs import options_problems, search_space
+from cnnforge.host.specs import options_problems, search_space
 
 
 class Sound(Options):

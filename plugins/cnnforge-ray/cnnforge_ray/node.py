@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnforge.host import PluginHost
+from cnnforge.host.plugin_host import PluginHost
 from cnnforge.run_dir import recorded_packages
 from cnnforge.tuning.attempt import attempt
 

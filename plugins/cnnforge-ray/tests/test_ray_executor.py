@@ -14,8 +14,8 @@ from cnnforge_ray import EXECUTOR, RayOptions, executor, node
 from ray_clusters import NODE, wait_until
 
 from cnnforge.errors import CnnforgeError, RecipeError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 
 @pytest.fixture

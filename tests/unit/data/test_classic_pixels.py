@@ -11,8 +11,8 @@ from PIL import Image
 
 from cnnforge import recipe
 from cnnforge.data.decode import DecodeSettings, decode
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 
 
 @pytest.mark.parametrize("size", [(180, 180), (500, 375), (333, 499), (60, 40), (1200, 900)])

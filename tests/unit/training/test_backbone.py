@@ -16,8 +16,8 @@ import cnnforge
 from cnnforge import Field, recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.errors import PluginError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone

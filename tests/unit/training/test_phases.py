@@ -13,7 +13,7 @@ import pytest
 from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import RecipeError
-from cnnforge.registry import Registry
+from cnnforge.host.registry import Registry
 from cnnforge.results.run_files import read
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training.arrays import read_arrays

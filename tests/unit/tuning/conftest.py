@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from cnnforge import recipe, resolve
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.system import files
 from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning.local import WorkerDiedError

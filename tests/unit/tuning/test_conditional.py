@@ -9,9 +9,9 @@ import pytest
 
 from cnnforge import recipe, resolve
 from cnnforge.errors import PluginError, RecipeError
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
-from cnnforge.tune import Choice, FloatRange, IntRange
+from cnnforge.host.marks import Choice, FloatRange, IntRange
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.tuning import space as spaces
 from cnnforge.tuning.conditional import Drawing, check, discover, draws
 from cnnforge.tuning.oracle import Oracle

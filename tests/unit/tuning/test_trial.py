@@ -7,8 +7,8 @@ import json
 import pytest
 
 from cnnforge import recipe
-from cnnforge.host import PluginHost
-from cnnforge.registry import Registry
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.registry import Registry
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning.local import LocalExecutor, WorkerDiedError
 from cnnforge.tuning.objective import Objective

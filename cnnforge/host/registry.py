@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from cnnforge.errors import NameConflictError, UnknownNameError, did_you_mean
-from cnnforge.host import PluginHost
-from cnnforge.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec, Spec
+from cnnforge.host.plugin_host import PluginHost
+from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec, Spec
 
 S = TypeVar("S", bound=Spec)
 

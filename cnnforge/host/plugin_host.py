@@ -25,9 +25,9 @@ from typing import Any
 
 import pluggy
 
-from cnnforge import hookspecs
 from cnnforge.errors import PluginError, UnknownNameError, did_you_mean
-from cnnforge.process_state import kept
+from cnnforge.host import hookspecs
+from cnnforge.host.process_state import kept
 
 ENTRY_POINT_GROUP = "cnnforge"
 BUILT_IN_DISTRIBUTION = "cnnforge"

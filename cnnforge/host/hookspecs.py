@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from cnnforge.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec
+from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec
 
 if TYPE_CHECKING:
     import keras

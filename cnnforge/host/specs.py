@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from cnnforge.tune import SearchSpace
+from cnnforge.host.marks import SearchSpace
 
 API_VERSION = 1
 """The version of the plugin interface this core speaks; a spec that asks for a newer one is refused."""

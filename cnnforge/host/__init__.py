@@ -1,0 +1,1 @@
+"""Finding and isolating plugins, and what they bring by name."""
