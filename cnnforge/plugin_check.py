@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from cnnforge import recipe, resolve
 from cnnforge.errors import CnnforgeError, UnknownNameError
 from cnnforge.host.deferred import import_deferred
 from cnnforge.host.plugin_host import PluginHost, PluginInfo
 from cnnforge.host.process_state import kept, watched
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.host.specs import RecipeSpec
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.system.backend import import_keras
 from cnnforge.system.processes import call_elsewhere, ending
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.run_dir import RunDir, plugin_versions
 from cnnforge.system import files
 from cnnforge.system.differences import differences

@@ -19,7 +19,7 @@ from typing import Any
 
 from cnnforge.errors import BusyError, RecipeError, did_you_mean
 from cnnforge.host.registry import Entry
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.system import files
 
 _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")

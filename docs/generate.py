@@ -26,7 +26,7 @@ from cnnforge.host import hookspecs
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.host.specs import search_space
-from cnnforge.recipe import Recipe
+from cnnforge.recipe.schema import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(r"(<!-- generated: (\w+) ?([^\n ]*) ?-->\n).*?(<!-- end -->)", re.DOTALL)

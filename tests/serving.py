@@ -13,10 +13,12 @@ import httpx
 import keras
 import numpy as np
 
-from cnnforge import recipe, resolve, run_dir
+from cnnforge import run_dir
 from cnnforge.data.decode import decode
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.results import trained_run
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import RunDir

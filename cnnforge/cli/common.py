@@ -15,7 +15,7 @@ from cnnforge.host.registry import Entry, Registry
 from cnnforge.system.files import expanded
 
 if TYPE_CHECKING:
-    from cnnforge.resolve import ResolvedRecipe
+    from cnnforge.recipe.resolving import ResolvedRecipe
     from cnnforge.results.trained_run import TrainedRun
 
 
@@ -73,7 +73,8 @@ def resolve_recipe(
         settings: ``--set``, stronger than the rest.
         strict_data: ``--strict-data``.
     """
-    from cnnforge import recipe, resolve  # not needed for a list, and not free
+    from cnnforge.recipe import resolving as resolve
+    from cnnforge.recipe import schema as recipe  # not needed for a list, and not free
 
     overrides = [f"data.path={json.dumps(str(expanded(data).absolute()))}"] if data is not None else []
     overrides += ["data.strict=true"] if strict_data else []

@@ -15,7 +15,7 @@ from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, RecipeSpec
 
 if TYPE_CHECKING:
-    from cnnforge.recipe import Recipe
+    from cnnforge.recipe.schema import Recipe
 
 
 def show(
@@ -109,7 +109,7 @@ def _recipe_text(entry: Entry[Any]) -> str:
 
 def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
     """Return the complete recipe, the search spaces it names and their size, in words."""
-    from cnnforge.resolve import search_spaces
+    from cnnforge.recipe.resolving import search_spaces
     from cnnforge.tuning.space import describe_size, hyperparameters
 
     resolved = resolve_recipe(entry.spec.name)

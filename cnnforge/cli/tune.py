@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from cnnforge.host.specs import Options
-    from cnnforge.resolve import ResolvedRecipe
+    from cnnforge.recipe.resolving import ResolvedRecipe
 
 
 def tune(
@@ -89,7 +89,7 @@ def tune(
 def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Options]:
     """Return what starts the executor that the recipe names, and its options."""
     from cnnforge.host.deferred import import_deferred
-    from cnnforge.validation import validate
+    from cnnforge.recipe.validation import validate
 
     section = resolved.recipe.executor
     entry = registry().executors.get(section.name)

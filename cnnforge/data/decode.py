@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnforge.image_files.listing import MAX_FILE_BYTES, TOO_LARGE
-from cnnforge.recipe import DataSection
+from cnnforge.recipe.schema import DataSection
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """The formats that are decoded; Pillow knows more, some of which run programs of their own."""

@@ -16,8 +16,8 @@ from cnnforge.data.splits import LEFT_OUT, SplitSettings, assign, position
 from cnnforge.errors import DataError, PluginError
 from cnnforge.host.deferred import import_deferred
 from cnnforge.labelled_images import SPLITS, LabelledImages
-from cnnforge.recipe import DataSection
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.recipe.schema import DataSection
 
 _SHOWN_FAULTS = 5
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings, content_hash, decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import CnnforgeError
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.results import charts, comparison, formats, page
 from cnnforge.results.comparison import ComparedRun, Photograph
 from cnnforge.run_dir import RunDir

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnforge import recipe, resolve
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
 from cnnforge.host.registry import Registry
 from cnnforge.labelled_images import LabelledImages
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.run_dir import RunDir
 from cnnforge.system.files import expanded, read_lines
 

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cnnforge.augmentation import AugmentationSection
+from cnnforge.recipe.augmentation import AugmentationSection
 from cnnforge.results import formats, sections, trust
 from cnnforge.results.run_files import RunFiles
 

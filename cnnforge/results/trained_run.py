@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 
-from cnnforge import recipe, resolve
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.host.registry import Registry
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.results.predictor import Predictor
 from cnnforge.run_dir import RunDir
 from cnnforge.training.model import trained_model

@@ -13,8 +13,8 @@ from cnnforge.host.plugin_host import ENTRY_POINT_GROUP, PluginHost
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.host.specs import Options, Spec
 from cnnforge.plugin_check import HEAVY
+from cnnforge.recipe.validation import validate
 from cnnforge.testing.failure import fail
-from cnnforge.validation import validate
 
 _IMPORT = (
     "import importlib, sys; importlib.import_module(sys.argv[1]); print(*{n.partition('.')[0] for n in sys.modules})"

@@ -16,9 +16,9 @@ from cnnforge.errors import CnnforgeError
 from cnnforge.host.deferred import import_deferred
 from cnnforge.host.specs import DataSourceSpec, Options
 from cnnforge.labelled_images import LabelledImages
+from cnnforge.recipe.validation import validate
 from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
-from cnnforge.validation import validate
 
 MAX_READ = 48
 _NUM_THREADS = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from cnnforge.augmentation import AugmentationSection
 from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed
+from cnnforge.recipe.augmentation import AugmentationSection
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 

@@ -25,7 +25,7 @@ from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
 from cnnforge.errors import PluginError
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.system import files
 from cnnforge.system.reporter import Reporter
 from cnnforge.training import components

@@ -16,7 +16,7 @@ from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.data.scan import scan
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.system.reporter import Reporter
 from cnnforge.training import precision
 from cnnforge.training.feeds import make_feeds

@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
-from cnnforge import keras_index
 from cnnforge.errors import RecipeError, did_you_mean
 from cnnforge.host.deferred import import_deferred
-from cnnforge.recipe import Component, TrainingSection
+from cnnforge.recipe import keras_names as keras_index
+from cnnforge.recipe.schema import Component, TrainingSection
 
 
 def build_optimizer(training: TrainingSection, steps_per_epoch: int) -> keras.optimizers.Optimizer:

@@ -9,8 +9,8 @@ from cnnforge.data.feed import Feed, class_weights, encode_targets
 from cnnforge.data.prepare import PreparedData
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.labelled_images import SPLITS
-from cnnforge.recipe import TrainingSection
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.recipe.schema import TrainingSection
 from cnnforge.system.backend import process_position
 from cnnforge.training import components
 

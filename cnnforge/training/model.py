@@ -13,7 +13,7 @@ from cnnforge.host.deferred import import_deferred
 from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, Options
 from cnnforge.pretrained import weights_follow
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.training import components
 from cnnforge.training.fused_normalization import fuse_normalization
 from cnnforge.training.fused_updates import fuse_large_updates

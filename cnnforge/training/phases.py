@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.training.backbone import split_at
 from cnnforge.training.layers import leaves
 

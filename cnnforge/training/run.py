@@ -17,7 +17,7 @@ from cnnforge.errors import TrainingError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.results import evaluation, examples
 from cnnforge.results.predictions import Predictions
 from cnnforge.results.predictor import Predictor

@@ -18,9 +18,9 @@ from cnnforge.host.deferred import import_deferred
 from cnnforge.host.marks import Choice, FloatRange, IntRange, SearchSpace
 from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, Options
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.recipe.validation import validate
 from cnnforge.tuning.space import Condition, Hyperparameter, completed
-from cnnforge.validation import validate
 
 SECTION = "architecture"
 _MOST_VALUES = 64  # of a hyperparameter that others may depend on

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import TuningSection
+from cnnforge.recipe.schema import TuningSection
 
 _MIN = ("loss", "error", "crossentropy", "divergence", "hinge", "false_positives", "false_negatives")
 _MAX = ("acc", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")

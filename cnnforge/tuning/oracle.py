@@ -21,7 +21,7 @@ import threadpoolctl
 
 from cnnforge.errors import CnnforgeError, StorageError
 from cnnforge.host.marks import Choice, FloatRange, IntRange
-from cnnforge.recipe import TuningSection
+from cnnforge.recipe.schema import TuningSection
 from cnnforge.system import files
 from cnnforge.system.backend import captured_stderr
 from cnnforge.tuning.objective import Objective

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import Recipe
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.recipe.schema import Recipe
 from cnnforge.tuning.objective import Objective, objective_of
 from cnnforge.tuning.space import Hyperparameter, hyperparameters, num_configurations
 

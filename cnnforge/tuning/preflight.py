@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cnnforge import recipe as recipes
-from cnnforge import resolve
 from cnnforge.errors import RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import Recipe
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipes
+from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     import keras

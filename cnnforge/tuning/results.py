@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cnnforge.outcome import now
-from cnnforge.recipe import Recipe
+from cnnforge.recipe.schema import Recipe
 from cnnforge.system import files
 from cnnforge.tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge.tuning.page import write_page

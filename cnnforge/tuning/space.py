@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnforge import recipe
 from cnnforge.host.marks import EachInt, SearchSpace
-from cnnforge.recipe import Recipe
-from cnnforge.resolve import ResolvedRecipe, search_spaces
-from cnnforge.search_spaces import WHOLE_ARCHITECTURE
+from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.resolving import ResolvedRecipe, search_spaces
+from cnnforge.recipe.schema import Recipe
+from cnnforge.recipe.spaces import WHOLE_ARCHITECTURE
 
 if TYPE_CHECKING:
     from cnnforge.tuning.conditional import Drawing

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cnnforge.recipe import Recipe
+from cnnforge.recipe.schema import Recipe
 from cnnforge.tuning import space as spaces
 from cnnforge.tuning.journal import Journal
 from cnnforge.tuning.objective import Objective

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import BusyError, RecipeError, StorageError
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.run_dir import RunDir, plugin_versions
 from cnnforge.system import files
 from cnnforge.system.differences import differences

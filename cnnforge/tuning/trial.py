@@ -121,11 +121,13 @@ def remove_weights(directory: RunDir) -> None:
 
 def _train(task: Task) -> None:
     """Do what ``cnnforge run`` does, or ``cnnforge run --resume``."""
-    from cnnforge import recipe, resolve, run_dir
+    from cnnforge import run_dir
     from cnnforge.data.prepare import open_source
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
     from cnnforge.outcome import recorded
+    from cnnforge.recipe import resolving as resolve
+    from cnnforge.recipe import schema as recipe
     from cnnforge.system.backend import import_keras
     from cnnforge.system.reporter import SilentReporter
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from cnnforge.errors import CnnforgeError, DataError, RecipeError
-from cnnforge.recipe import Recipe
+from cnnforge.recipe.schema import Recipe
 from cnnforge.results.formats import count, duration, size
 from cnnforge.run_dir import provenance
 from cnnforge.system import files

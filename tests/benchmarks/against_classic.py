@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 
 FOLDERS = {"train": "training", "validation": "validation", "test": "testing"}
 

@@ -12,10 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import load
+from cnnforge.recipe.schema import load
 
 CLAIMER = """
     import cnnforge

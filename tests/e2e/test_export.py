@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, ExportError, RecipeError
 from cnnforge.export import export as exporting
@@ -26,6 +25,8 @@ from cnnforge.export import formats, golden, litert
 from cnnforge.export.formats import Format, Quantization
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.results import trained_run
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import Run, create

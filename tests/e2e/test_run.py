@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge import recipe, resolve
 from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import (
@@ -25,7 +24,9 @@ from cnnforge.errors import (
 )
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.resolve import ResolvedRecipe
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.results.trained_run import load as load_trained
 from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.system.reporter import SilentReporter

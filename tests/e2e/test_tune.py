@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from cnnforge import recipe, scaffold
+from cnnforge import scaffold
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import schema as recipe
 from cnnforge.system.files import read_lines
 from cnnforge.tuning.local import LocalExecutor
 from cnnforge.tuning.objective import Objective

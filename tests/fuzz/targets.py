@@ -17,7 +17,6 @@ from pathlib import Path
 from PIL import Image
 
 import cnnforge
-from cnnforge import recipe, resolve
 from cnnforge.data.decode import FORMATS, DecodeSettings, UnreadableImageError, decode
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
@@ -25,6 +24,8 @@ from cnnforge.host.registry import Registry
 from cnnforge.image_files.archive import MAX_RATIO
 from cnnforge.keras_files.archive import unpack
 from cnnforge.keras_files.configuration import read
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = [DecodeSettings(8, 8, max_pixels=250_000), DecodeSettings(6, 9, 1, "nearest", max_pixels=250_000)]

@@ -11,9 +11,10 @@ import tomli_w
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from cnnforge import recipe, resolve
 from cnnforge.errors import RecipeError
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from tests.properties.recipes import mistaken, recipes, strange, texts
 
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -173,9 +173,10 @@ def open_archive(path: Path) -> bytes:
 
 
 def open_recipe(path: Path) -> bytes:
-    from cnnforge import recipe, resolve
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
+    from cnnforge.recipe import resolving as resolve
+    from cnnforge.recipe import schema as recipe
 
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
     return resolve.resolve(recipe.load(str(path), registry), registry).recipe.to_toml().encode()

@@ -108,10 +108,11 @@ def keras_dataset(folder: Path, **options: Any) -> Any:
 
 def manifest(folder: Path, *overrides: str) -> Any:
     """Return what CNNForge makes of a folder of class folders."""
-    from cnnforge import recipe, resolve
     from cnnforge.data.prepare import open_source, prepare
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
+    from cnnforge.recipe import resolving as resolve
+    from cnnforge.recipe import schema as recipe
 
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
     settings = [f"data.path={json.dumps(str(folder))}", "data.image_size=[24,24]", "data.store='off'", *overrides]

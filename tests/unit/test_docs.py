@@ -17,14 +17,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge import recipe, resolve, run_dir, scaffold
+from cnnforge import run_dir, scaffold
 from cnnforge.cli.app import app
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.labelled_images import LeftOut
-from cnnforge.recipe import Recipe
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.schema import Recipe
 from cnnforge.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from cnnforge import keras_index
 from cnnforge.errors import RecipeError
+from cnnforge.recipe import keras_names as keras_index
 
 KINDS = ("optimizers", "schedules", "losses", "metrics", "callbacks")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import FORMAT_VERSION, Component, apply_override, load
+from cnnforge.recipe.schema import FORMAT_VERSION, Component, apply_override, load
 
 # A wrong line of [training] -> what is said of it.
 WRONG_TRAINING = {

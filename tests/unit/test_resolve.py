@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError, UnknownNameError
-from cnnforge.recipe import load
-from cnnforge.resolve import resolve, search_spaces
-from cnnforge.search_spaces import available_spaces
+from cnnforge.recipe.resolving import resolve, search_spaces
+from cnnforge.recipe.schema import load
+from cnnforge.recipe.spaces import available_spaces
 
 
 def test_a_resolved_recipe_has_every_default_written_out(recipe_file, registry):

@@ -11,8 +11,8 @@ import pytest
 
 from cnnforge import run_dir
 from cnnforge.errors import BusyError, RecipeError, StorageError
-from cnnforge.recipe import load
-from cnnforge.resolve import resolve
+from cnnforge.recipe.resolving import resolve
+from cnnforge.recipe.schema import load
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cnnforge.data.prepare import build_manifest
 from cnnforge.data.scan import scan
 from cnnforge.data.split_folders import SplitFolders, write_split_folders
 from cnnforge.errors import DataError, RecipeError, StorageError
-from cnnforge.recipe import DataSection
+from cnnforge.recipe.schema import DataSection
 
 SETTINGS = DataSection(source="any", validation_fraction=0, test_fraction=0.25, max_unreadable=0.5)
 

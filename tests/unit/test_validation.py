@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from cnnforge.errors import RecipeError
-from cnnforge.validation import validate
+from cnnforge.recipe.validation import validate
 
 
 class Inner(BaseModel):

@@ -43,7 +43,7 @@ class Tracked:
             self.id = found[0].info.run_id
             self._client.update_run(self.id, status="RUNNING")
             return
-        tags = {_DIRECTORY: directory, "cnnforge.recipe": run.resolved.recipe.name}
+        tags = {_DIRECTORY: directory, "cnnforge.recipe.schema": run.resolved.recipe.name}
         self.id = self._client.create_run(experiment, tags=tags, run_name=run.directory.path.name).info.run_id
 
     def log_settings(self, run: Run) -> None:

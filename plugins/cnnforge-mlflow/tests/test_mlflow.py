@@ -85,7 +85,7 @@ def test_settings_metrics_report_and_model_are_logged(
     assert run.info.status == "FINISHED"
     assert run.data.params["architecture.filters"] == "[4]"
     assert run.data.params["training.optimizer"] == "adam"
-    assert run.data.tags["cnnforge.recipe"] == "directory-cnn"
+    assert run.data.tags["cnnforge.recipe.schema"] == "directory-cnn"
     history = client.get_metric_history(run.info.run_id, "val_accuracy")
     assert [metric.step for metric in history] == [1, 2]
     assert 0 <= run.data.metrics["test_accuracy"] <= 1

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cnnforge.augmentation import PRESETS, AugmentationSection
 from cnnforge.data.augment import augment_batch
+from cnnforge.recipe.augmentation import PRESETS, AugmentationSection
 
 Shape = tuple[int, int, int, int]
 SHAPES: list[Shape] = [(6, 32, 48, 3), (6, 48, 32, 1)]

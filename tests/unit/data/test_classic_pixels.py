@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge import recipe
 from cnnforge.data.decode import DecodeSettings, decode
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import schema as recipe
 
 
 @pytest.mark.parametrize("size", [(180, 180), (500, 375), (333, 499), (60, 40), (1200, 900)])

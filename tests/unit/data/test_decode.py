@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cnnforge.data.decode import DecodeSettings, UnreadableImageError, content_hash, decode
-from cnnforge.recipe import DataSection
+from cnnforge.recipe.schema import DataSection
 from tests.unit.data.image_cases import (
     BOMBS,
     CASES,

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import cnnforge
-from cnnforge import Field, recipe, resolve
+from cnnforge import Field
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.errors import PluginError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone

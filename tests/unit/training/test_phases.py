@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge import recipe, resolve
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import RecipeError
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.results.run_files import read
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training.arrays import read_arrays

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cnnforge import recipe, resolve
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.system import files
 from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning.local import WorkerDiedError

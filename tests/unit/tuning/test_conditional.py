@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from cnnforge import recipe, resolve
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.host.marks import Choice, FloatRange, IntRange
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import resolving as resolve
+from cnnforge.recipe import schema as recipe
 from cnnforge.tuning import space as spaces
 from cnnforge.tuning.conditional import Drawing, check, discover, draws
 from cnnforge.tuning.oracle import Oracle

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import TuningSection
+from cnnforge.recipe.schema import TuningSection
 from cnnforge.tuning.objective import Objective, objective_of
 
 NAMES = ["val_accuracy", "val_loss", "val_auc", "val_precision", "val_recall", "val_mean_absolute_error",

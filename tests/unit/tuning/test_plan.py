@@ -8,7 +8,7 @@ import keras_tuner
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import FineTuningSection
+from cnnforge.recipe.schema import FineTuningSection
 from cnnforge.tuning.plan import num_trials, plan
 from tests.unit.tuning.conftest import make_plan
 

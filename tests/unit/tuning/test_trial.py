@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from cnnforge import recipe
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.recipe import schema as recipe
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning.local import LocalExecutor, WorkerDiedError
 from cnnforge.tuning.objective import Objective

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge import keras_index
 from cnnforge.errors import RecipeError
 from cnnforge.host.marks import SearchSpace
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, Options
-from cnnforge.recipe import Component, DataSection, Recipe, TrainingSection
-from cnnforge.search_spaces import WHOLE_ARCHITECTURE, wanted_spaces
+from cnnforge.recipe import keras_names as keras_index
+from cnnforge.recipe.schema import Component, DataSection, Recipe, TrainingSection
+from cnnforge.recipe.spaces import WHOLE_ARCHITECTURE, wanted_spaces
+from cnnforge.recipe.validation import validate
 from cnnforge.system.files import expanded
-from cnnforge.validation import validate
 
 
 @dataclass(frozen=True, slots=True)

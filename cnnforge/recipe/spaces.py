@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from cnnforge.errors import RecipeError, did_you_mean
 from cnnforge.host.marks import Choice, EachInt, FloatRange, IntRange, SearchSpace
 from cnnforge.host.specs import Options, search_space
-from cnnforge.recipe import RangeSection, TrainingSection, TuningSection
+from cnnforge.recipe.schema import RangeSection, TrainingSection, TuningSection
 
 WHOLE_ARCHITECTURE = "architecture"
 """In ``tuning.search``: what the ``search_space`` function of the architecture draws, instead of single options."""

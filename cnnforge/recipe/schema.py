@@ -1,7 +1,7 @@
 """The recipe: the complete description of a run, as TOML.
 
 ``[data]`` and ``[architecture]`` hold the core's settings and, beside them, the options of the data source or
-architecture they name. :mod:`cnnforge.resolve` checks those against the plugin that declares them.
+architecture they name. :mod:`cnnforge.recipe.resolving` checks those against the plugin that declares them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from cnnforge.augmentation import AugmentationSection
 from cnnforge.errors import PluginError, RecipeError
 from cnnforge.host.marks import Tune
 from cnnforge.host.registry import Registry
+from cnnforge.recipe.augmentation import AugmentationSection
+from cnnforge.recipe.validation import validate
 from cnnforge.system.files import expanded
-from cnnforge.validation import validate
 
 FORMAT_VERSION = 1
 """Version of the recipe format; a recipe of a newer one is refused."""
