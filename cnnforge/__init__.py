@@ -13,9 +13,9 @@ from pydantic import Field
 from cnnforge.host.hookspecs import hookimpl
 from cnnforge.host.marks import Tune
 from cnnforge.host.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
-from cnnforge.image_files import ImageFile, ImageFiles, natural_key, open_files
+from cnnforge.images.labelled_images import LabelledImages, LeftOut
+from cnnforge.images.opening import ImageFile, ImageFiles, natural_key, open_files
 from cnnforge.keras_files import load_keras_file
-from cnnforge.labelled_images import LabelledImages, LeftOut
 from cnnforge.pretrained import wants_pretrained
 from cnnforge.system.cache import cache_dir
 

@@ -19,7 +19,7 @@ from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
 
 if TYPE_CHECKING:
-    from cnnforge.labelled_images import LabelledImages
+    from cnnforge.images.labelled_images import LabelledImages
     from cnnforge.run_dir import RunDir
 
 _MAX_MATRIX_CLASSES = 8  # of a confusion matrix in a terminal

@@ -46,7 +46,7 @@ def predict(
     if len(chosen) > 1:
         raise RecipeError(f"expected one format, received --{' --'.join(chosen)}")
     trained = load_trained(run)
-    from cnnforge.image_files.given import given_images
+    from cnnforge.images.given import given_images
     from cnnforge.results.prediction import predict as predict_images
 
     form = make_format(chosen[0] if chosen else "table", trained.class_names, top)

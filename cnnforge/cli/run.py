@@ -14,7 +14,7 @@ from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
 from cnnforge.errors import RecipeError
 
 if TYPE_CHECKING:
-    from cnnforge.labelled_images import LabelledImages
+    from cnnforge.images.labelled_images import LabelledImages
     from cnnforge.run_dir import Run
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from cnnforge.image_files.listing import MAX_FILE_BYTES, TOO_LARGE
+from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE
 from cnnforge.recipe.schema import DataSection
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")

@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnforge.data.decode import DecodeSettings, content_hash, decode
 from cnnforge.errors import DataError
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.system.processors import num_processors
 
 _RELEASED_BYTES = 64 * 2**20

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES
-from cnnforge.labelled_images import SPLITS, LabelledImages
+from cnnforge.images.labelled_images import SPLITS, LabelledImages
 
 _SHOWN = 20
 

@@ -15,7 +15,7 @@ from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.data.splits import LEFT_OUT, SplitSettings, assign, position
 from cnnforge.errors import DataError, PluginError
 from cnnforge.host.deferred import import_deferred
-from cnnforge.labelled_images import SPLITS, LabelledImages
+from cnnforge.images.labelled_images import SPLITS, LabelledImages
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.recipe.schema import DataSection
 

@@ -18,7 +18,7 @@ from cnnforge.data.image_rows import ImageRows, StoredRows, StreamedRows
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.data.workers import PixelWriter, Record, Task, read_all
 from cnnforge.errors import StorageError
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.system.files import storage_errors
 
 Progress = Callable[[int, int], None]

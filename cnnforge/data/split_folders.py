@@ -17,11 +17,11 @@ from PIL import Image
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.system.files import expanded, storage_errors
 
 FOLDERS = ("training", "validation", "testing")
-"""The folder of each split, in the order of :data:`cnnforge.labelled_images.SPLITS`."""
+"""The folder of each split, in the order of :data:`cnnforge.images.labelled_images.SPLITS`."""
 
 _EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "BMP": ".bmp", "array": ".png"}
 _MAX_STEM_BYTES = 200

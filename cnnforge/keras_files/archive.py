@@ -9,8 +9,8 @@ from pathlib import Path
 from zipfile import ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.byte_ranges import FileBytes, SeekableBytes
-from cnnforge.image_files.zip_directory import read_directory
+from cnnforge.images.byte_ranges import FileBytes, SeekableBytes
+from cnnforge.images.zip_directory import read_directory
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 

@@ -14,7 +14,7 @@ from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
 from cnnforge.host.registry import Registry
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.resolving import ResolvedRecipe

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cnnforge.labelled_images import SPLITS
+from cnnforge.images.labelled_images import SPLITS
 from cnnforge.results import charts, formats
 from cnnforge.results.run_files import RunFiles
 

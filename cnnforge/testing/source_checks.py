@@ -15,7 +15,7 @@ from cnnforge.data.decode import DecodeSettings, decode
 from cnnforge.errors import CnnforgeError
 from cnnforge.host.deferred import import_deferred
 from cnnforge.host.specs import DataSourceSpec, Options
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.recipe.validation import validate
 from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail

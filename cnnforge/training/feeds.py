@@ -8,7 +8,7 @@ from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed, class_weights, encode_targets
 from cnnforge.data.prepare import PreparedData
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.labelled_images import SPLITS
+from cnnforge.images.labelled_images import SPLITS
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.recipe.schema import TrainingSection
 from cnnforge.system.backend import process_position

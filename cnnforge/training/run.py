@@ -15,7 +15,7 @@ from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
 from cnnforge.errors import TrainingError
 from cnnforge.host.plugin_host import PluginHost
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.outcome import now, recorded
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.results import evaluation, examples

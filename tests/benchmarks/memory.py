@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cnnforge.image_files import open_files
+from cnnforge.images.opening import open_files
 
 
 def main() -> None:

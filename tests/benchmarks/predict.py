@@ -88,13 +88,13 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     import keras
     import numpy as np
 
-    from cnnforge import image_files
     from cnnforge.data.known_pixels import KnownPixels
     from cnnforge.data.scan import scan
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
-    from cnnforge.image_files.given import given_images
-    from cnnforge.labelled_images import LabelledImages
+    from cnnforge.images import opening as image_files
+    from cnnforge.images.given import given_images
+    from cnnforge.images.labelled_images import LabelledImages
     from cnnforge.results import prediction, trained_run
     from cnnforge.run_dir import RunDir
 

@@ -37,7 +37,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
 from cnnforge.data.decode import decode
-from cnnforge.image_files import open_files
+from cnnforge.images.opening import open_files
 from cnnforge.results.predictor import class_probabilities
 
 NUM_PHOTOGRAPHS = 500

@@ -21,7 +21,7 @@ from cnnforge.data.decode import FORMATS, DecodeSettings, UnreadableImageError, 
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.image_files.archive import MAX_RATIO
+from cnnforge.images.archive import MAX_RATIO
 from cnnforge.keras_files.archive import unpack
 from cnnforge.keras_files.configuration import read
 from cnnforge.recipe import resolving as resolve

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cnnforge.data.changes import changes
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
-from cnnforge.labelled_images import SPLITS, LeftOut
+from cnnforge.images.labelled_images import SPLITS, LeftOut
 from cnnforge.system.files import read_lines
 
 names = st.text(max_size=12)  # surrogates too: that is how Python hands over a name that is no UTF-8

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import cnnforge
 from cnnforge.errors import DataError
-from cnnforge.image_files.names import escape, natural_key, unescape
+from cnnforge.images.names import escape, natural_key, unescape
 from cnnforge.run_dir import RunDir
 
 parts = st.sampled_from(

@@ -166,7 +166,7 @@ def open_weights(path: Path) -> bytes:
 
 
 def open_archive(path: Path) -> bytes:
-    from cnnforge.image_files import open_files
+    from cnnforge.images.opening import open_files
 
     files = open_files(path)
     return b"".join(files.read(file.name) for file in files.files)

@@ -23,7 +23,7 @@ from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.labelled_images import LeftOut
+from cnnforge.images.labelled_images import LeftOut
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.schema import Recipe

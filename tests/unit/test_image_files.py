@@ -22,11 +22,11 @@ import pytest
 
 from cnnforge import ImageFiles, open_files
 from cnnforge.errors import DataError
-from cnnforge.image_files import archive as archive_module
-from cnnforge.image_files import folder as folder_module
-from cnnforge.image_files import zip_directory
-from cnnforge.image_files.byte_ranges import FileBytes, Inflated, Part
-from cnnforge.image_files.names import escape, natural_key, unescape
+from cnnforge.images import archive as archive_module
+from cnnforge.images import folder as folder_module
+from cnnforge.images import zip_directory
+from cnnforge.images.byte_ranges import FileBytes, Inflated, Part
+from cnnforge.images.names import escape, natural_key, unescape
 
 
 def may_read_everything() -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.image_files.given import given_images
+from cnnforge.images.given import given_images
 from cnnforge.results import examples, predictions
 from cnnforge.results.evaluation import worst_mistakes
 from cnnforge.results.predictions import Predictions

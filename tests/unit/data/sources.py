@@ -14,7 +14,7 @@ from PIL import Image
 
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.scan import Scan, scan
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 
 SETTINGS = DecodeSettings(12, 16)
 

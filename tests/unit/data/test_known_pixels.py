@@ -15,7 +15,7 @@ from cnnforge.data.decode import DecodeSettings, decode
 from cnnforge.data.known_pixels import KnownPixels
 from cnnforge.data.scan import scan
 from cnnforge.data.store import IMAGES, list_stores
-from cnnforge.image_files.given import GivenImage, given_images
+from cnnforge.images.given import GivenImage, given_images
 
 SETTINGS = DecodeSettings(16, 20)
 

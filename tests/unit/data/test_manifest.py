@@ -12,7 +12,7 @@ import pytest
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.errors import StorageError
-from cnnforge.labelled_images import LeftOut
+from cnnforge.images.labelled_images import LeftOut
 
 HOSTILE = [
     "cat/new\nline.jpg",

@@ -11,7 +11,7 @@ import pytest
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.prepare import build_manifest, open_source, prepare
 from cnnforge.errors import DataError, PluginError
-from cnnforge.labelled_images import LabelledImages, LeftOut
+from cnnforge.images.labelled_images import LabelledImages, LeftOut
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.recipe.schema import DataSection
 from tests.unit.data.image_cases import PICTURE, encode

@@ -20,7 +20,7 @@ from cnnforge.data import scan as scan_module
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.image_rows import StoredRows, StreamedRows
 from cnnforge.errors import DataError, PluginError, RecipeError, StorageError
-from cnnforge.labelled_images import LabelledImages
+from cnnforge.images.labelled_images import LabelledImages
 from tests.unit.data.sources import SETTINGS, Photographs, not_picklable, picture, pixels_of, same_scan
 
 ENOUGH_FOR_PROCESSES = workers._MIN_IMAGES_FOR_PROCESSES + 30

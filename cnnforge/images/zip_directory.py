@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from zipfile import ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.byte_ranges import Bytes, SeekableBytes
+from cnnforge.images.byte_ranges import Bytes, SeekableBytes
 
 MAX_MEMBERS = 1_000_000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.listing import ImageFile, ImageFiles
-from cnnforge.image_files.names import natural_key
+from cnnforge.images.listing import ImageFile, ImageFiles
+from cnnforge.images.names import natural_key
 from cnnforge.system.files import expanded
 
 __all__ = ["ImageFile", "ImageFiles", "natural_key", "open_files"]
@@ -38,9 +38,9 @@ def open_files(path: Path, *, follow_links: bool = False) -> ImageFiles:
         raise DataError(f"expected a folder or zip archive, received path={str(path)!r}: {reason}") from error
     # Imported here, so that commands that look at no files start without them.
     if is_folder:
-        from cnnforge.image_files.folder import open_folder
+        from cnnforge.images.folder import open_folder
 
         return open_folder(path, follow_links=follow_links)
-    from cnnforge.image_files.archive import open_archive
+    from cnnforge.images.archive import open_archive
 
     return open_archive(path)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
-from cnnforge.image_files.names import escape, natural_key, unescape, why_no_photograph, why_not_entered
-from cnnforge.labelled_images import LeftOut
+from cnnforge.images.labelled_images import LeftOut
+from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
+from cnnforge.images.names import escape, natural_key, unescape, why_no_photograph, why_not_entered
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _KINDS = {

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.byte_ranges import Bytes, FileBytes, Inflated, Part
-from cnnforge.image_files.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
-from cnnforge.image_files.names import escape, hidden_above, natural_key, why_no_photograph
-from cnnforge.image_files.zip_directory import MAX_MEMBERS, clean_name, read_directory
-from cnnforge.labelled_images import LeftOut
+from cnnforge.images.byte_ranges import Bytes, FileBytes, Inflated, Part
+from cnnforge.images.labelled_images import LeftOut
+from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
+from cnnforge.images.names import escape, hidden_above, natural_key, why_no_photograph
+from cnnforge.images.zip_directory import MAX_MEMBERS, clean_name, read_directory
 
 # Members beyond this ratio are left out and members never overlap, so an archive can make us read at most MAX_RATIO
 # times its own size (a small member may compress better and costs nothing).

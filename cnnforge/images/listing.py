@@ -1,11 +1,11 @@
-"""What :func:`cnnforge.image_files.open_files` returns."""
+"""What :func:`cnnforge.images.opening.open_files` returns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cnnforge.labelled_images import LeftOut
+from cnnforge.images.labelled_images import LeftOut
 
 MAX_FILE_BYTES = 256 * 2**20
 """A larger file is left out: no photograph is, and reading it could exhaust the memory."""

@@ -12,10 +12,10 @@ from io import BufferedReader
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.image_files.archive import open_archive
-from cnnforge.image_files.folder import read_file, signature
-from cnnforge.image_files.listing import MAX_FILE_BYTES
-from cnnforge.image_files.names import escape, why_no_photograph, why_not_entered
+from cnnforge.images.archive import open_archive
+from cnnforge.images.folder import read_file, signature
+from cnnforge.images.listing import MAX_FILE_BYTES
+from cnnforge.images.names import escape, why_no_photograph, why_not_entered
 from cnnforge.system.files import expanded
 
 STANDARD_INPUT = "-"
