@@ -16,7 +16,7 @@ from cnnforge.host.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, E
 from cnnforge.images.labelled_images import LabelledImages, LeftOut
 from cnnforge.images.opening import ImageFile, ImageFiles, natural_key, open_files
 from cnnforge.keras_files import load_keras_file
-from cnnforge.pretrained import wants_pretrained
+from cnnforge.network.pretrained import wants_pretrained
 from cnnforge.system.cache import cache_dir
 
 if TYPE_CHECKING:

@@ -17,6 +17,8 @@ from cnnforge import run_dir
 from cnnforge.data.decode import decode
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.network.building import build_model
+from cnnforge.network.weights import save_weights
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.results import trained_run
@@ -26,8 +28,6 @@ from cnnforge.serve.app import create_app
 from cnnforge.serve.limits import Limits
 from cnnforge.serve.server import Server, listen
 from cnnforge.serve.service import Service
-from cnnforge.training.model import build_model
-from cnnforge.training.weights import save_weights
 
 SETTINGS = ("data.image_size=[32, 32]", "architecture.filters=[4, 8]", "architecture.dense_units=8")
 

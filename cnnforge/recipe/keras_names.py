@@ -16,7 +16,7 @@ from typing import Any
 
 from cnnforge.errors import CnnforgeError, RecipeError, did_you_mean
 
-# Names that are CNNForge's own, with their arguments; `cnnforge.training.components` builds them.
+# Names that are CNNForge's own, with their arguments; `cnnforge.network.components` builds them.
 OWN_NAMES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "schedules": {"cosine": frozenset({"warmup_epochs", "final_fraction"})},
     "losses": {"auto": frozenset()},

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.errors import RecipeError
-from cnnforge.results.observed_model import BATCH_SIZE, LayerCall, ObservedModel
+from cnnforge.network.observed_model import BATCH_SIZE, LayerCall, ObservedModel
 
 
 def grad_cam(model: keras.Model, images: np.ndarray, class_index: int | np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from cnnforge.results.observed_model import ObservedModel
+from cnnforge.network.observed_model import ObservedModel
 
 _SIDE = 1 / 5  # of the window, as a share of the photograph's shorter side; windows overlap by half
 

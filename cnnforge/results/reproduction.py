@@ -8,11 +8,11 @@ from typing import Any
 
 from cnnforge.data.changes import changes
 from cnnforge.errors import RecipeError
+from cnnforge.network.arrays import read_arrays
 from cnnforge.run_dir import RunDir
 from cnnforge.system.differences import differences
 from cnnforge.system.files import read_lines
 from cnnforge.training import checkpoints
-from cnnforge.training.arrays import read_arrays
 
 EQUAL, WITHIN_TOLERANCE, DIFFERENT = "equal", "within tolerance", "different"
 

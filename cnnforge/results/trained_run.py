@@ -10,12 +10,12 @@ import keras
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.host.registry import Registry
+from cnnforge.network.building import trained_model
+from cnnforge.network.predictor import Predictor
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.results.predictor import Predictor
 from cnnforge.run_dir import RunDir
-from cnnforge.training.model import trained_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cnnforge.results.predictor import BATCH_SIZE
+from cnnforge.network.predictor import BATCH_SIZE
 from cnnforge.serve.metrics import Metrics
 
 T = TypeVar("T")

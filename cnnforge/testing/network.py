@@ -11,9 +11,9 @@ import numpy as np
 from cnnforge.errors import CnnforgeError
 from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, Options
+from cnnforge.network.building import build_network
 from cnnforge.testing.failure import fail
 from cnnforge.testing.images import COLORS, colored
-from cnnforge.training.model import build_network
 
 UNDER_TEST = "under test"
 

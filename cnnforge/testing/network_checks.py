@@ -16,12 +16,12 @@ from cnnforge.host.deferred import import_deferred
 from cnnforge.host.marks import EachInt
 from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, Options, search_space
-from cnnforge.pretrained import weights_follow
+from cnnforge.network.pretrained import weights_follow
+from cnnforge.network.weights import load_weights, save_weights
 from cnnforge.system.processes import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
 from cnnforge.testing.plugin_checks import restored
-from cnnforge.training.weights import load_weights, save_weights
 from cnnforge.tuning import space as spaces
 from cnnforge.tuning.conditional import check, discover, drawing_of, draws
 

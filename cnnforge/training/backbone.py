@@ -25,10 +25,10 @@ from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData
 from cnnforge.data.store import features_dir, settings_key
 from cnnforge.errors import PluginError
+from cnnforge.network import components
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.system import files
 from cnnforge.system.reporter import Reporter
-from cnnforge.training import components
 
 _BATCH_SIZE = 64
 _MAX_KEPT = 8  # sets of features; the least recently used go first

@@ -16,11 +16,11 @@ from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import open_source, prepare
 from cnnforge.data.scan import scan
+from cnnforge.network.building import compiled_model
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.system.reporter import Reporter
 from cnnforge.training import precision
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.model import compiled_model
 
 _ENOUGH = 0.95  # of the speed on a batch that is always there: nothing is to be gained from a faster feed
 _ROUNDS = 3

@@ -12,10 +12,10 @@ import keras
 
 from cnnforge.data.feed import Feed
 from cnnforge.errors import TrainingDivergedError
+from cnnforge.network.weights import save_weights
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.reporter import Reporter
-from cnnforge.training.weights import save_weights
 
 
 class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]

@@ -9,10 +9,10 @@ from cnnforge.data.feed import Feed, class_weights, encode_targets
 from cnnforge.data.prepare import PreparedData
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.images.labelled_images import SPLITS
+from cnnforge.network import components
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.recipe.schema import TrainingSection
 from cnnforge.system.backend import process_position
-from cnnforge.training import components
 
 
 def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:

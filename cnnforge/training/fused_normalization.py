@@ -13,8 +13,8 @@ from typing import Any
 
 import keras
 
+from cnnforge.network.layers import leaves
 from cnnforge.training.fused_updates import is_tensorflow_on_processor
-from cnnforge.training.layers import leaves
 
 
 def fuse_normalization(model: keras.Model) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import keras
 
+from cnnforge.network.layers import leaves
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.training.backbone import split_at
-from cnnforge.training.layers import leaves
 
 
 @dataclass(frozen=True, slots=True)

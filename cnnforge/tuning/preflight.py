@@ -111,7 +111,7 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
 
 def compiled_at(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int, policy: str) -> keras.Model:
     """Return the network of a corner, compiled."""
-    from cnnforge.training.model import compiled_model
+    from cnnforge.network.building import compiled_model
 
     return compiled_model(resolved, num_classes, steps_per_epoch, policy)
 

@@ -38,7 +38,7 @@ from fastapi.responses import JSONResponse
 
 from cnnforge.data.decode import decode
 from cnnforge.images.opening import open_files
-from cnnforge.results.predictor import class_probabilities
+from cnnforge.network.predictor import class_probabilities
 
 NUM_PHOTOGRAPHS = 500
 SIDES = ("batches", "batches of one", "plain", "tutorial")

@@ -28,8 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from cnnforge.network.arrays import read_arrays
 from cnnforge.run_dir import RunDir
-from cnnforge.training.arrays import read_arrays
 from cnnforge.training.checkpoints import newest
 from tests.faults.processes import ended
 

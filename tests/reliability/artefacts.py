@@ -21,12 +21,12 @@ from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
+from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.results import predictions, report
 from cnnforge.results.predictions import Predictions
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines
-from cnnforge.training.arrays import read_arrays, write_arrays
 from cnnforge.training.checkpoints import newest, next_path, publish
 from cnnforge.tuning.journal import Journal
 

@@ -144,7 +144,7 @@ HOSTILE_ARRAYS = _hostile_arrays()
 def weights() -> Taken:
     """Read files of weights that claim to be larger than they are."""
     from cnnforge.errors import StorageError
-    from cnnforge.training.arrays import read_arrays, write_arrays
+    from cnnforge.network.arrays import read_arrays, write_arrays
 
     with tempfile.TemporaryDirectory() as folder:
         import numpy as np

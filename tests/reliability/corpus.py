@@ -236,7 +236,7 @@ def good_archives() -> list[Entry]:
 def good_weights() -> list[Entry]:
     def arrays(name: str, **found: np.ndarray) -> Entry:
         def make(place: Place) -> Path:
-            from cnnforge.training.arrays import write_arrays
+            from cnnforge.network.arrays import write_arrays
 
             write_arrays(place.folder / "best.npz", found)
             return place.folder / "best.npz"

@@ -160,7 +160,7 @@ def ours(open_: Open) -> Open:
 
 
 def open_weights(path: Path) -> bytes:
-    from cnnforge.training.arrays import read_arrays
+    from cnnforge.network.arrays import read_arrays
 
     return b"".join(array.tobytes() for array in read_arrays(path).values())
 

@@ -38,9 +38,9 @@ def _train(callback: Any, model: Any) -> None:
 
 
 def our_best_is_a_number(folder: Path) -> bool:
+    from cnnforge.network.weights import load_weights
     from cnnforge.run_dir import RunDir
     from cnnforge.training.callbacks import BestWeights
-    from cnnforge.training.weights import load_weights
 
     callback, model = BestWeights(RunDir(folder)), _network()
     _train(callback, model)
@@ -69,7 +69,7 @@ def _flip(path: Path) -> None:
 
 
 def our_damage_is_noticed(folder: Path) -> bool:
-    from cnnforge.training.weights import load_weights, save_weights
+    from cnnforge.network.weights import load_weights, save_weights
 
     model = _network()
     _fill(model, 1.5)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from cnnforge.network.observed_model import LayerCall, ObservedModel
 from cnnforge.results.explain.selection import Group, Photograph
 from cnnforge.results.grad_cam import evidence, to_heatmaps
-from cnnforge.results.observed_model import LayerCall, ObservedModel
 from cnnforge.results.occlusion import occlude
 from cnnforge.results.trained_run import TrainedRun
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnforge.network.observed_model import ObservedModel
 from cnnforge.results.grad_cam import evidence
-from cnnforge.results.observed_model import ObservedModel
 from cnnforge.results.occlusion import Occlusion, occlude
 from tests.unit.results import networks
 

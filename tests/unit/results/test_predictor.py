@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnforge import head
-from cnnforge.results.predictor import Predictor
+from cnnforge.network.predictor import Predictor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 20, 20, 3), np.uint8)
 

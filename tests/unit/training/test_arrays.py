@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import StorageError
+from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.system import files
-from cnnforge.training.arrays import read_arrays, write_arrays
 
 ARRAYS = {
     "1 whole": np.arange(12, dtype=np.int64).reshape(3, 4),

@@ -18,15 +18,15 @@ from cnnforge.data.prepare import open_source, prepare
 from cnnforge.errors import PluginError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
+from cnnforge.network.building import build_model, compiled_model
+from cnnforge.network.weights import load_weights
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.run_dir import Run, RunDir, create
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.model import build_model, compiled_model
 from cnnforge.training.run import run
-from cnnforge.training.weights import load_weights
 
 
 class FrozenOptions(cnnforge.Options):

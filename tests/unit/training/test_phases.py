@@ -13,13 +13,13 @@ import pytest
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import RecipeError
 from cnnforge.host.registry import Registry
+from cnnforge.network.arrays import read_arrays
+from cnnforge.network.building import build_model
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.results.run_files import read
 from cnnforge.run_dir import Run, RunDir
-from cnnforge.training.arrays import read_arrays
 from cnnforge.training.checkpoints import newest
-from cnnforge.training.model import build_model
 from cnnforge.training.phases import let_backbone_learn, phases
 from cnnforge.training.run import run
 from tests.unit.training.test_backbone import FailOnce, Listener, resolved, train

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.training.weights import load_weights, save_weights
+from cnnforge.network.weights import load_weights, save_weights
 
 
 def network(units: int = 4) -> keras.Model:
@@ -70,7 +70,7 @@ def test_a_full_disk_is_an_error_and_the_last_good_weights_stay(tmp_path: Path) 
         import resource, signal, sys
         from pathlib import Path
         from cnnforge.errors import StorageError
-        from cnnforge.training.weights import save_weights
+        from cnnforge.network.weights import save_weights
         from tests.unit.training.test_weights import network
 
         path = Path({str(tmp_path / "best.npz")!r})

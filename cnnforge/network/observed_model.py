@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnforge.training.layers import leaves
+from cnnforge.network.layers import leaves
 
 BATCH_SIZE = 32
 _SATURATING = ("sigmoid", "softmax")

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 
 from cnnforge.errors import UnsafeFileError
+from cnnforge.network.arrays import read_arrays, write_arrays
+from cnnforge.network.layers import leaves
 from cnnforge.system import files
-from cnnforge.training.arrays import read_arrays, write_arrays
-from cnnforge.training.layers import leaves
 
 
 def variable_arrays(variables: Sequence[keras.Variable]) -> dict[str, np.ndarray]:

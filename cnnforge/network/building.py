@@ -12,13 +12,13 @@ from cnnforge.errors import CnnforgeError, PluginError, RecipeError
 from cnnforge.host.deferred import import_deferred
 from cnnforge.host.registry import Entry
 from cnnforge.host.specs import ArchitectureSpec, Options
-from cnnforge.pretrained import weights_follow
+from cnnforge.network import components
+from cnnforge.network.pretrained import weights_follow
+from cnnforge.network.weights import load_weights
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.training import components
 from cnnforge.training.fused_normalization import fuse_normalization
 from cnnforge.training.fused_updates import fuse_large_updates
 from cnnforge.training.late_relu import rectify_after_pooling
-from cnnforge.training.weights import load_weights
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:

@@ -1,0 +1,1 @@
+"""Networks: building them, their weights, looking into their layers, and the probabilities they give."""
