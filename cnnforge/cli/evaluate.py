@@ -49,7 +49,8 @@ def evaluate(
     directory = run_dir.find(run)
     images = _open(directory, data, settings or [], is_own=is_own)
     trained = load_trained(run)
-    from cnnforge.results import evaluated_images, evaluation
+    from cnnforge.evaluation import evaluation
+    from cnnforge.results import evaluated_images
 
     with terminal_reporter(sys.stderr) as reporter:
         if images.notice:

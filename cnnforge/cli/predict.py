@@ -15,7 +15,7 @@ from cnnforge.cli.options import RunArgument
 from cnnforge.cli.prediction_rows import Format, make_format
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.results.answer import rank
+from cnnforge.evaluation.answer import rank
 from cnnforge.system.reporter import SilentReporter
 
 if TYPE_CHECKING:

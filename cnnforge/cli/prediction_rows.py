@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnnforge.evaluation.answer import Ranked, answer
 from cnnforge.results import formats
-from cnnforge.results.answer import Ranked, answer
 
 if TYPE_CHECKING:
     from cnnforge.results.prediction import Prediction

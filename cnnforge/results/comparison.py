@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge.results import formats, predictions, run_files
+from cnnforge.evaluation import predictions
+from cnnforge.results import formats, run_files
 from cnnforge.results.mcnemar import mcnemar
 from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.data.decode import UnreadableImageError, decode
+from cnnforge.evaluation.answer import answer, rank
 from cnnforge.network.predictor import BATCH_SIZE, Predictor
-from cnnforge.results.answer import answer, rank
 from cnnforge.results.grad_cam import grad_cam
 from cnnforge.results.overlay import transparent
 from cnnforge.results.trained_run import TrainedRun

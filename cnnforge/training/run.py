@@ -14,6 +14,8 @@ from cnnforge.data.changes import check_unchanged
 from cnnforge.data.feed import Feed
 from cnnforge.data.prepare import PreparedData, prepare
 from cnnforge.errors import TrainingError
+from cnnforge.evaluation import evaluation, examples
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.network import components
@@ -21,8 +23,6 @@ from cnnforge.network.building import compile_model, compiled_model, trained_mod
 from cnnforge.network.predictor import Predictor
 from cnnforge.outcome import now, recorded
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.results import evaluation, examples
-from cnnforge.results.predictions import Predictions
 from cnnforge.results.report import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.results.intervals import difference_interval, mean_interval
+from cnnforge.evaluation.intervals import difference_interval, mean_interval
 from cnnforge.run_dir import RunDir
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.pruning import history

@@ -21,9 +21,10 @@ from cnnforge.data import store
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
+from cnnforge.evaluation import predictions
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.network.arrays import read_arrays, write_arrays
-from cnnforge.results import predictions, report
-from cnnforge.results.predictions import Predictions
+from cnnforge.results import report
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines

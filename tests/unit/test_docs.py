@@ -229,8 +229,8 @@ def test_the_run_directory_page_names_every_file() -> None:
 
 
 def test_the_run_directory_page_names_every_key(registry: Registry) -> None:
-    from cnnforge.results.measures import measure
-    from cnnforge.results.predictions import Predictions
+    from cnnforge.evaluation.measures import measure
+    from cnnforge.evaluation.predictions import Predictions
 
     manifest = small_manifest()
     predictions = Predictions("test", ["a", "b"], ["x", "y"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))

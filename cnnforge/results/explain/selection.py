@@ -14,10 +14,10 @@ import numpy as np
 from cnnforge.data.decode import decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, RecipeError
+from cnnforge.evaluation import examples, predictions
+from cnnforge.evaluation.evaluation import worst_mistakes
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.images.given import given_images
-from cnnforge.results import examples, predictions
-from cnnforge.results.evaluation import worst_mistakes
-from cnnforge.results.predictions import Predictions
 from cnnforge.results.trained_run import TrainedRun
 
 _EACH = 8

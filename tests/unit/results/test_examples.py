@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.results import examples
-from cnnforge.results.predictions import Predictions
+from cnnforge.evaluation import examples
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.run_dir import RunDir
 from tests.unit.results import networks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import scipy.stats
 
-from cnnforge.results.intervals import difference_interval, mean_interval
+from cnnforge.evaluation.intervals import difference_interval, mean_interval
 
 FIRST, SECOND = [0.8, 0.82, 0.81], [0.7, 0.75, 0.71]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnforge.results.label_errors import suspects
+from cnnforge.evaluation.label_errors import suspects
 
 
 def test_the_confident_joint_by_hand():

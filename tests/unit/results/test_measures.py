@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from cnnforge.results.calibration import NUM_BINS
-from cnnforge.results.evaluation import worst_mistakes
-from cnnforge.results.intervals import wilson_interval
-from cnnforge.results.measures import measure
-from cnnforge.results.predictions import Predictions, read
-from cnnforge.results.ranking import MAX_CURVE_POINTS
+from cnnforge.evaluation.calibration import NUM_BINS
+from cnnforge.evaluation.evaluation import worst_mistakes
+from cnnforge.evaluation.intervals import wilson_interval
+from cnnforge.evaluation.measures import measure
+from cnnforge.evaluation.predictions import Predictions, read
+from cnnforge.evaluation.ranking import MAX_CURVE_POINTS
 from cnnforge.system.files import write_json
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import DataError
-from cnnforge.results.predictions import Predictions, read
+from cnnforge.evaluation.predictions import Predictions, read
 
 
 def test_every_bit_and_every_name_comes_back(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, roc_curve
 
-from cnnforge.results.predictions import Predictions
+from cnnforge.evaluation.predictions import Predictions
 
 MAX_CURVE_POINTS = 101
 """Points kept of an ROC curve; more are not seen in a chart."""

@@ -10,11 +10,11 @@ from PIL import Image
 
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.scan import Progress
+from cnnforge.evaluation.measures import measure
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.network.predictor import BATCH_SIZE, Predictor
 from cnnforge.outcome import now
 from cnnforge.results.evaluated_images import EvaluatedImages
-from cnnforge.results.measures import measure
-from cnnforge.results.predictions import Predictions
 from cnnforge.results.trained_run import TrainedRun
 from cnnforge.run_dir import EvaluationDir
 from cnnforge.system import files

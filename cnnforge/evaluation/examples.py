@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.data.image_rows import ImageRows
-from cnnforge.results.evaluation import worst_mistakes
+from cnnforge.evaluation.evaluation import worst_mistakes
+from cnnforge.evaluation.label_errors import suspects
+from cnnforge.evaluation.predictions import Predictions
 from cnnforge.results.grad_cam import grad_cam
-from cnnforge.results.label_errors import suspects
 from cnnforge.results.overlay import overlay, to_picture
-from cnnforge.results.predictions import Predictions
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 

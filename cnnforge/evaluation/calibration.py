@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.results.intervals import wilson_interval
-from cnnforge.results.predictions import Predictions
+from cnnforge.evaluation.intervals import wilson_interval
+from cnnforge.evaluation.predictions import Predictions
 
 NUM_BINS = 15
 

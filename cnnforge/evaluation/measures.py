@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from cnnforge.results.calibration import calibration
-from cnnforge.results.intervals import wilson_interval
-from cnnforge.results.predictions import Predictions
-from cnnforge.results.ranking import ranking
+from cnnforge.evaluation.calibration import calibration
+from cnnforge.evaluation.intervals import wilson_interval
+from cnnforge.evaluation.predictions import Predictions
+from cnnforge.evaluation.ranking import ranking
 
 _TINY = 1e-7  # probabilities are clipped to this before their logarithm is taken, as Keras does
 

@@ -1,0 +1,1 @@
+"""Evaluation: predictions, and everything that is measured of them."""
