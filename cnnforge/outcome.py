@@ -37,7 +37,7 @@ def recorded(directory: RunDir, reporter: Reporter) -> Iterator[Interrupt]:
 
 
 def _note(directory: RunDir, reporter: Reporter, status: str, error: BaseException) -> None:
-    from cnnforge.results.report import write_report
+    from cnnforge.report.writing import write_report
 
     try:
         directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge.evaluation.answer import Ranked, answer
-from cnnforge.results import formats
+from cnnforge.report import numbers as formats
 
 if TYPE_CHECKING:
     from cnnforge.results.prediction import Prediction

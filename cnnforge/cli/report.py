@@ -10,7 +10,7 @@ from cnnforge.cli.options import RunArgument
 
 def report(run: RunArgument) -> None:
     """Make a run's report and model card again, from its files alone."""
-    from cnnforge.results.report import write_report
+    from cnnforge.report.writing import write_report
 
     directory = run_dir.find(run)
     typer.echo(f"Report      {write_report(directory)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cnnforge.cli.table import render, wrap
 from cnnforge.cli.terminal import LogReporter, TerminalReporter
-from cnnforge.results import formats
+from cnnforge.report import numbers as formats
 from cnnforge.tuning.pruning import history
 from cnnforge.tuning.space import describe
 

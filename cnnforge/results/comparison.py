@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnforge.evaluation import predictions
-from cnnforge.results import formats, run_files
+from cnnforge.report import numbers as formats
+from cnnforge.report import run_files
+from cnnforge.report.run_files import RunFiles
 from cnnforge.results.mcnemar import mcnemar
-from cnnforge.results.run_files import RunFiles
 from cnnforge.run_dir import RunDir
 from cnnforge.system.files import read_lines
 

@@ -14,7 +14,9 @@ from cnnforge.errors import CnnforgeError
 from cnnforge.host.registry import Registry
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.results import charts, comparison, formats, page
+from cnnforge.report import charts, page
+from cnnforge.report import numbers as formats
+from cnnforge.results import comparison
 from cnnforge.results.comparison import ComparedRun, Photograph
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from fastapi import APIRouter, Response
 
-from cnnforge.results import formats
+from cnnforge.report import numbers as formats
 from cnnforge.results.trained_run import TrainedRun
 
 _POLICY = (

@@ -23,7 +23,7 @@ from cnnforge.network.building import compile_model, compiled_model, trained_mod
 from cnnforge.network.predictor import Predictor
 from cnnforge.outcome import now, recorded
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.results.report import write_report
+from cnnforge.report.writing import write_report
 from cnnforge.resume import identity
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.system import files

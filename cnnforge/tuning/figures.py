@@ -8,9 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cnnforge.results import charts
-from cnnforge.results.charts import HEIGHT, WIDTH, Scale, svg
-from cnnforge.results.formats import number
+from cnnforge.report import charts
+from cnnforge.report.charts import HEIGHT, WIDTH, Scale, svg
+from cnnforge.report.numbers import number
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 14, 40
 _AXIS_WIDTH = 92

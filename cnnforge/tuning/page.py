@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnforge.results import page
-from cnnforge.results.formats import count, duration, number, percent
+from cnnforge.report import page
+from cnnforge.report.numbers import count, duration, number, percent
 from cnnforge.system import files
 from cnnforge.tuning import figures
 from cnnforge.tuning.importance import Importance, importance

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cnnforge.results import page, report
+from cnnforge.report import page
+from cnnforge.report import writing as report
 from tests.pages.browser import check
 from tests.unit.test_report import cats_and_dogs, curve, epoch, evaluation, example, reliability, run, suspects, write
 

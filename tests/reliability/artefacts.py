@@ -24,7 +24,7 @@ from cnnforge.data.scanned import ScannedImages
 from cnnforge.evaluation import predictions
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.network.arrays import read_arrays, write_arrays
-from cnnforge.results import report
+from cnnforge.report import writing as report
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.results import report
+from cnnforge.report import writing as report
 from tests.unit.test_report import HOSTILE, cats_and_dogs, evaluation, reliability, run, suspects, write
 
 RECIPE = """

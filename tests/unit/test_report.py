@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.results import charts, formats, gallery, report
+from cnnforge.report import charts, gallery
+from cnnforge.report import numbers as formats
+from cnnforge.report import writing as report
 from cnnforge.run_dir import RunDir
 
 HOSTILE = "</title></pre><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -459,7 +461,7 @@ def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_report_needs_neither_keras_nor_numpy() -> None:
-    code = "import sys, cnnforge.results.report; print({'keras', 'tensorflow', 'numpy', 'PIL'} & set(sys.modules))"
+    code = "import sys, cnnforge.report.writing; print({'keras', 'tensorflow', 'numpy', 'PIL'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnforge.results import page
+from cnnforge.report import page
 from cnnforge.results.explain.explanation import Explained, Explanation
 from cnnforge.results.explain.pictures import filter_sheet, map_sheet
 from cnnforge.results.overlay import overlay, to_picture

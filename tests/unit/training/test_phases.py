@@ -17,7 +17,7 @@ from cnnforge.network.arrays import read_arrays
 from cnnforge.network.building import build_model
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.results.run_files import read
+from cnnforge.report.run_files import read
 from cnnforge.run_dir import Run, RunDir
 from cnnforge.training.checkpoints import newest
 from cnnforge.training.phases import let_backbone_learn, phases

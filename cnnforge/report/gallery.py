@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge.results import page
-from cnnforge.results.run_files import RunFiles
+from cnnforge.report import page
+from cnnforge.report.run_files import RunFiles
 
 MAX_PICTURE_BYTES = 3_500_000
 """Total length of the photographs in a report, as text; with the rest a report stays below 5 MB."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cnnforge.results import formats
+from cnnforge.report import numbers as formats
 
 
 def render(template: str, **values: Any) -> str:

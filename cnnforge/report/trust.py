@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cnnforge.results import formats
-from cnnforge.results.run_files import RunFiles
-from cnnforge.results.unit_chart import Line, Mark, unit_chart
+from cnnforge.report import numbers as formats
+from cnnforge.report.run_files import RunFiles
+from cnnforge.report.unit_chart import Line, Mark, unit_chart
 
 _MAX_CURVES = 3
 _HONEST = 0.02  # a smaller distance of mean probability and accuracy is not worth a warning

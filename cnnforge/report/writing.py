@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge.results import gallery, model_card, page, run_files, sections, trust
-from cnnforge.results.run_files import RunFiles
+from cnnforge.report import gallery, model_card, page, run_files, sections, trust
+from cnnforge.report.run_files import RunFiles
 from cnnforge.run_dir import RunDir
 from cnnforge.system import files
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.results import formats, sections, trust
-from cnnforge.results.run_files import RunFiles
+from cnnforge.report import numbers as formats
+from cnnforge.report import sections, trust
+from cnnforge.report.run_files import RunFiles
 
 _MAX_CLASSES = 20
 _LATER_MEASURES = {"roc_auc": "area under the ROC curve", "expected_calibration_error": "expected calibration error"}

@@ -11,8 +11,9 @@ from typing import Any
 from markupsafe import Markup
 
 from cnnforge.images.labelled_images import SPLITS
-from cnnforge.results import charts, formats
-from cnnforge.results.run_files import RunFiles
+from cnnforge.report import charts
+from cnnforge.report import numbers as formats
+from cnnforge.report.run_files import RunFiles
 
 MAX_MATRIX_CLASSES = 40
 """With more classes a confusion matrix is no longer read, and its page grows by the square of them."""
