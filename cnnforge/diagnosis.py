@@ -31,7 +31,7 @@ _ASK_BACKEND = """
 import json
 from cnnforge.system.backend import import_keras
 import_keras()
-from cnnforge.training.conditions import conditions
+from cnnforge.runs.conditions import conditions
 from cnnforge.training.precision import has_bfloat16
 print(json.dumps({**conditions(), "has_bfloat16": has_bfloat16()}))
 """

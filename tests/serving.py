@@ -13,7 +13,6 @@ import httpx
 import keras
 import numpy as np
 
-from cnnforge import run_dir
 from cnnforge.data.decode import decode
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
@@ -21,9 +20,9 @@ from cnnforge.network.building import build_model
 from cnnforge.network.weights import save_weights
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.results import trained_run
-from cnnforge.results.trained_run import TrainedRun
-from cnnforge.run_dir import RunDir
+from cnnforge.runs import run_dir, trained_run
+from cnnforge.runs.run_dir import RunDir
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.serve.app import create_app
 from cnnforge.serve.limits import Limits
 from cnnforge.serve.server import Server, listen

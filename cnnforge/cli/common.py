@@ -16,7 +16,7 @@ from cnnforge.system.files import expanded
 
 if TYPE_CHECKING:
     from cnnforge.recipe.resolving import ResolvedRecipe
-    from cnnforge.results.trained_run import TrainedRun
+    from cnnforge.runs.trained_run import TrainedRun
 
 
 @functools.cache
@@ -88,13 +88,13 @@ def load_trained(reference: str) -> TrainedRun:
     Raises:
         RecipeError: There is no such run, or it has no trained weights.
     """
-    from cnnforge import run_dir
+    from cnnforge.runs import run_dir
     from cnnforge.system.backend import import_keras
 
     directory = run_dir.find(reference)
     found = registry()
     import_keras()
-    from cnnforge.results import trained_run
+    from cnnforge.runs import trained_run
 
     return trained_run.load(directory, found)
 

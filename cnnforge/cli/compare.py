@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnforge import run_dir
 from cnnforge.cli.common import echo_json, registry
 from cnnforge.cli.completion import complete_runs
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import RecipeError
+from cnnforge.runs import run_dir
 
 if TYPE_CHECKING:
     from cnnforge.results.comparison import ComparedRun

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cnnforge import run_dir
 from cnnforge.cli.common import echo_json, load_trained, registry, resolve_recipe
 from cnnforge.cli.options import RunArgument
 from cnnforge.cli.table import render, wrap
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
+from cnnforge.runs import run_dir
 
 if TYPE_CHECKING:
     from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.run_dir import RunDir
+    from cnnforge.runs.run_dir import RunDir
 
 _MAX_MATRIX_CLASSES = 8  # of a confusion matrix in a terminal
 
@@ -50,7 +50,7 @@ def evaluate(
     images = _open(directory, data, settings or [], is_own=is_own)
     trained = load_trained(run)
     from cnnforge.evaluation import evaluation
-    from cnnforge.results import evaluated_images
+    from cnnforge.runs import evaluated_images
 
     with terminal_reporter(sys.stderr) as reporter:
         if images.notice:
@@ -76,7 +76,7 @@ def evaluate(
 def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_own: bool) -> LabelledImages:
     """Return the images to evaluate on; whatever is wrong with them is said before Keras is imported."""
     from cnnforge.data.prepare import open_source
-    from cnnforge.results.evaluated_images import other_recipe
+    from cnnforge.runs.evaluated_images import other_recipe
 
     if data is not None and not is_own:
         return open_source(other_recipe(directory, data, settings, registry()))

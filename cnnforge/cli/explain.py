@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnforge import run_dir
 from cnnforge.cli.common import echo_json, load_trained
 from cnnforge.cli.options import RunArgument
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import RecipeError
+from cnnforge.runs import run_dir
 
 
 def explain(

@@ -30,7 +30,7 @@ def export(
 
     What is written must say in its own runtime what the network says here; otherwise nothing is left behind.
     """
-    from cnnforge import run_dir
+    from cnnforge.runs import run_dir
 
     directory = run_dir.find(run)
     out = out or directory.exports / (f"{format}-{quantize}" if quantize else format)
@@ -42,7 +42,7 @@ def export(
     import_keras()
     from cnnforge.cli.terminal import terminal_reporter
     from cnnforge.export.export import export as write
-    from cnnforge.results import trained_run
+    from cnnforge.runs import trained_run
 
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
         facts = write(trained_run.load(directory, registry()), format, quantize, out, reporter)

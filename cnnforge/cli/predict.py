@@ -19,7 +19,7 @@ from cnnforge.evaluation.answer import rank
 from cnnforge.system.reporter import SilentReporter
 
 if TYPE_CHECKING:
-    from cnnforge.results.prediction import Prediction
+    from cnnforge.runs.prediction import Prediction
 
 
 def predict(
@@ -47,7 +47,7 @@ def predict(
         raise RecipeError(f"expected one format, received --{' --'.join(chosen)}")
     trained = load_trained(run)
     from cnnforge.images.given import given_images
-    from cnnforge.results.prediction import predict as predict_images
+    from cnnforge.runs.prediction import predict as predict_images
 
     form = make_format(chosen[0] if chosen else "table", trained.class_names, top)
     counts = _print(

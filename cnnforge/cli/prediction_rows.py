@@ -13,7 +13,7 @@ from cnnforge.evaluation.answer import Ranked, answer
 from cnnforge.report import numbers as formats
 
 if TYPE_CHECKING:
-    from cnnforge.results.prediction import Prediction
+    from cnnforge.runs.prediction import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from cnnforge import run_dir
 from cnnforge.cli.options import RunArgument
+from cnnforge.runs import run_dir
 
 
 def report(run: RunArgument) -> None:

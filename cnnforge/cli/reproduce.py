@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnforge import run_dir
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.options import DataOption, RunArgument
 from cnnforge.cli.run import run as train
 from cnnforge.cli.table import render, wrap
+from cnnforge.runs import run_dir
 from cnnforge.system import files
 
 if TYPE_CHECKING:

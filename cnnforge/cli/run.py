@@ -15,7 +15,7 @@ from cnnforge.errors import RecipeError
 
 if TYPE_CHECKING:
     from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.run_dir import Run
+    from cnnforge.runs.run_dir import Run
 
 
 def run(
@@ -40,8 +40,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
-    from cnnforge import run_dir
-    from cnnforge.resume import is_finished, reopen
+    from cnnforge.runs import run_dir
+    from cnnforge.runs.resuming import is_finished, reopen
 
     if (recipe is None) == (resume is None):
         raise RecipeError("expected either a recipe or --resume RUN", hint="`cnnforge list recipes` lists recipes")
@@ -74,7 +74,7 @@ def run(
 
 def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.outcome import recorded
+    from cnnforge.runs.outcome import recorded
     from cnnforge.system.backend import import_keras
 
     recipe, directory = run.resolved.recipe, run.directory
@@ -85,6 +85,6 @@ def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
         reporter.say(f"Run      {directory.path}")
         with recorded(directory, reporter):
             directory.log.write_text(import_keras(), encoding="utf-8")
-            from cnnforge.training.run import run as train
+            from cnnforge.runs.run import run as train
 
         train(run, images, registry().host, reporter)

@@ -13,8 +13,8 @@ import typer
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.table import render
 from cnnforge.errors import RecipeError
-from cnnforge.prune import Rules, prunable, remove
-from cnnforge.runs import SORT_KEYS, RunSummary, list_runs
+from cnnforge.runs.listing import SORT_KEYS, RunSummary, list_runs
+from cnnforge.runs.pruning import Rules, prunable, remove
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -33,7 +33,7 @@ def serve(
     log: Annotated[bool, typer.Option("--log/--no-log", help="A line on standard error for each request.")] = True,
 ) -> None:
     """Answer over HTTP what an image shows, with a page to try it."""
-    from cnnforge import run_dir
+    from cnnforge.runs import run_dir
     from cnnforge.system.extras import needs_extra
 
     directory = run_dir.find(run)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.errors import DataError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system.files import read_lines
 
 _SHOWN = 5

@@ -13,10 +13,10 @@ from cnnforge.data.scan import Progress
 from cnnforge.evaluation.measures import measure
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.network.predictor import BATCH_SIZE, Predictor
-from cnnforge.outcome import now
-from cnnforge.results.evaluated_images import EvaluatedImages
-from cnnforge.results.trained_run import TrainedRun
-from cnnforge.run_dir import EvaluationDir
+from cnnforge.runs.evaluated_images import EvaluatedImages
+from cnnforge.runs.outcome import now
+from cnnforge.runs.run_dir import EvaluationDir
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.system import files
 
 _ROWS_AT_ONCE = 4 * BATCH_SIZE

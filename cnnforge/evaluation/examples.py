@@ -16,7 +16,7 @@ from cnnforge.evaluation.label_errors import suspects
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.results.grad_cam import grad_cam
 from cnnforge.results.overlay import overlay, to_picture
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 _NUM_DOUBTFUL = 12

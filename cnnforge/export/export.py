@@ -17,9 +17,9 @@ from cnnforge.errors import ExportError
 from cnnforge.export import golden, parity
 from cnnforge.export.formats import FORMATS, MAX_LOST_ACCURACY, MIN_AGREEMENT, TOLERANCE, Format, Quantization
 from cnnforge.export.golden import SplitImages
-from cnnforge.outcome import now
-from cnnforge.results.trained_run import TrainedRun
-from cnnforge.run_dir import recorded_packages
+from cnnforge.runs.outcome import now
+from cnnforge.runs.run_dir import recorded_packages
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.system import files
 from cnnforge.system.backend import captured_stderr
 from cnnforge.system.reporter import Reporter

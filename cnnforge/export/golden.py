@@ -20,7 +20,7 @@ from PIL import Image
 from cnnforge.data.decode import DecodedImage, content_hash, decode
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 PIXELS = "golden/pixels"
 PHOTOGRAPHS = "golden/photographs"

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnforge.export.network import exportable
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 
 def write(trained: TrainedRun, path: Path, quantize: str | None = None, calibration: np.ndarray | None = None) -> None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from cnnforge.data.decode import DecodeSettings
 from cnnforge.export.resize import resize
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 
 def exportable(trained: TrainedRun, *, any_size: bool) -> keras.Model:

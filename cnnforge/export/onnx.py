@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from cnnforge.export.network import exportable
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 _OUTPUT = "probabilities"
 

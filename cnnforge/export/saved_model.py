@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from cnnforge.export.decode import decode_files
 from cnnforge.export.network import every_class
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 
 def write(trained: TrainedRun, path: Path) -> None:

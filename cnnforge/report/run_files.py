@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 MAX_LEFT_OUT = 50

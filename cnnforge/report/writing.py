@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnforge.report import gallery, model_card, page, run_files, sections, trust
 from cnnforge.report.run_files import RunFiles
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 

@@ -13,7 +13,7 @@ from cnnforge.report import numbers as formats
 from cnnforge.report import run_files
 from cnnforge.report.run_files import RunFiles
 from cnnforge.results.mcnemar import mcnemar
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system.files import read_lines
 
 MAX_RUNS = 8

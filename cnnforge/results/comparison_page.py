@@ -18,7 +18,7 @@ from cnnforge.report import charts, page
 from cnnforge.report import numbers as formats
 from cnnforge.results import comparison
 from cnnforge.results.comparison import ComparedRun, Photograph
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 MAX_PHOTOGRAPHS = 24

@@ -9,10 +9,10 @@ from typing import Any
 from cnnforge.data.changes import changes
 from cnnforge.errors import RecipeError
 from cnnforge.network.arrays import read_arrays
-from cnnforge.run_dir import RunDir
+from cnnforge.runs import checkpoints
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system.differences import differences
 from cnnforge.system.files import read_lines
-from cnnforge.training import checkpoints
 
 EQUAL, WITHIN_TOLERANCE, DIFFERENT = "equal", "within tolerance", "different"
 

@@ -9,7 +9,7 @@ import jinja2
 from fastapi import APIRouter, Response
 
 from cnnforge.report import numbers as formats
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "

@@ -17,7 +17,7 @@ from cnnforge.evaluation.answer import answer, rank
 from cnnforge.network.predictor import BATCH_SIZE, Predictor
 from cnnforge.results.grad_cam import grad_cam
 from cnnforge.results.overlay import transparent
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.serve.batching import Batcher
 from cnnforge.serve.limits import Limits, Load
 from cnnforge.serve.metrics import Metrics

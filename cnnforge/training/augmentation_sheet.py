@@ -8,7 +8,7 @@ from PIL import Image
 from cnnforge.data.augment import augment_batch
 from cnnforge.data.feed import Feed
 from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 _ROWS, _VARIANTS = 4, 7

@@ -13,7 +13,7 @@ import keras
 from cnnforge.data.feed import Feed
 from cnnforge.errors import TrainingDivergedError
 from cnnforge.network.weights import save_weights
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.reporter import Reporter
 

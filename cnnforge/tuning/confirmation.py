@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnforge.evaluation.intervals import difference_interval, mean_interval
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.tuning import trial as trials
 from cnnforge.tuning.pruning import history
 from cnnforge.tuning.search import View, Workers

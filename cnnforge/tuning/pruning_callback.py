@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 import cnnforge
-from cnnforge.run_dir import Run
+from cnnforge.runs.run_dir import Run
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.pruning import RULES, histories
 

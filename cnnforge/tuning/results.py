@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cnnforge.outcome import now
 from cnnforge.recipe.schema import Recipe
+from cnnforge.runs.outcome import now
 from cnnforge.system import files
 from cnnforge.tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge.tuning.page import write_page

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.run_dir import RunDir, plugin_versions
+from cnnforge.runs.run_dir import RunDir, plugin_versions
 from cnnforge.system import files
 from cnnforge.system.differences import differences
 from cnnforge.tuning.space import Hyperparameter

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingDivergedError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.pruning import history
@@ -121,13 +121,13 @@ def remove_weights(directory: RunDir) -> None:
 
 def _train(task: Task) -> None:
     """Do what ``cnnforge run`` does, or ``cnnforge run --resume``."""
-    from cnnforge import run_dir
     from cnnforge.data.prepare import open_source
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
-    from cnnforge.outcome import recorded
     from cnnforge.recipe import resolving as resolve
     from cnnforge.recipe import schema as recipe
+    from cnnforge.runs import run_dir
+    from cnnforge.runs.outcome import recorded
     from cnnforge.system.backend import import_keras
     from cnnforge.system.reporter import SilentReporter
 
@@ -142,8 +142,8 @@ def _train(task: Task) -> None:
         files.write_json(directory.run, run_dir.provenance(resolved))
     with run_dir.held(directory), recorded(directory, reporter):
         sys.stderr.write(import_keras())
-        from cnnforge.resume import reopen
-        from cnnforge.training.run import run
+        from cnnforge.runs.resuming import reopen
+        from cnnforge.runs.run import run
         from cnnforge.tuning.pruning_callback import PruningPlugin
 
         reopen(directory, resolved)
@@ -156,7 +156,7 @@ def _continue(task: Task) -> None:
     """Copy what a trial of Hyperband's round before came to; where that is gone it is trained again, the same."""
     if task.continues is None:
         return
-    from cnnforge.training import checkpoints
+    from cnnforge.runs import checkpoints
 
     before, now = RunDir(task.continues), RunDir(task.directory)
     with suppress(OSError):

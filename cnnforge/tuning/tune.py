@@ -9,7 +9,7 @@ from typing import Any
 from cnnforge.errors import CnnforgeError, DataError, RecipeError
 from cnnforge.recipe.schema import Recipe
 from cnnforge.report.numbers import count, duration, size
-from cnnforge.run_dir import provenance
+from cnnforge.runs.run_dir import provenance
 from cnnforge.system import files
 from cnnforge.system.interrupt import Interrupt
 from cnnforge.tuning import confirmation, results

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnforge import run_dir
 from cnnforge.cli.table import render
 from cnnforge.export import golden, parity
 from cnnforge.export.export import export
@@ -23,7 +22,7 @@ from cnnforge.export.formats import Format, Quantization
 from cnnforge.export.golden import SplitImages
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.results import trained_run
+from cnnforge.runs import run_dir, trained_run
 from cnnforge.system.reporter import SilentReporter
 
 MODELS = [*((chosen, None) for chosen in Format), *((Format.LITERT, quantize) for quantize in Quantization)]

@@ -95,8 +95,8 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     from cnnforge.images import opening as image_files
     from cnnforge.images.given import given_images
     from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.results import prediction, trained_run
-    from cnnforge.run_dir import RunDir
+    from cnnforge.runs import prediction, trained_run
+    from cnnforge.runs.run_dir import RunDir
 
     trained = trained_run.load(RunDir(run), Registry(PluginHost.discover()))
     files = image_files.open_files(folder)

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.checkpointing import Checkpointing
+from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.training.callbacks import BestWeights
-from cnnforge.training.checkpointing import Checkpointing
-from cnnforge.training.checkpoints import newest
 
 
 def timed(method: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.results.reproduction import compare
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 
 @pytest.fixture(scope="module")

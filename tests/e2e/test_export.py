@@ -27,11 +27,11 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.results import trained_run
-from cnnforge.results.trained_run import TrainedRun
-from cnnforge.run_dir import Run, create
+from cnnforge.runs import trained_run
+from cnnforge.runs.run import run
+from cnnforge.runs.run_dir import Run, create
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.system.reporter import SilentReporter
-from cnnforge.training.run import run
 from tests.e2e import residual
 
 COMMON = ["training.epochs=1", "training.batch_size=16", "data.test_fraction=0.25"]

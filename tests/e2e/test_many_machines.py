@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 pytest.importorskip("jax", reason="needs the extra: pip install 'cnnforge[jax]'")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge import resume
 from cnnforge.data.prepare import open_source
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.run_dir import Run, RunDir, held
+from cnnforge.runs import resuming as resume
+from cnnforge.runs.run import run
+from cnnforge.runs.run_dir import Run, RunDir, held
 from cnnforge.system.reporter import SilentReporter
-from cnnforge.training.run import run
 from tests.e2e.test_run import make_photographs, read_lines, train
 from tests.faults.kills import TIMES
 

@@ -27,11 +27,11 @@ from cnnforge.host.registry import Registry
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.results.trained_run import load as load_trained
-from cnnforge.run_dir import Run, RunDir, create
+from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.run import run
+from cnnforge.runs.run_dir import Run, RunDir, create
+from cnnforge.runs.trained_run import load as load_trained
 from cnnforge.system.reporter import SilentReporter
-from cnnforge.training.checkpoints import newest
-from cnnforge.training.run import run
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
 

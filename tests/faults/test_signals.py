@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cnnforge.run_dir import RunDir
-from cnnforge.training.checkpoints import newest
+from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.run_dir import RunDir
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 

@@ -25,10 +25,10 @@ from cnnforge.evaluation import predictions
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.report import writing as report
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.checkpoints import newest, next_path, publish
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines
-from cnnforge.training.checkpoints import newest, next_path, publish
 from cnnforge.tuning.journal import Journal
 
 TORN = -1

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge import run_dir
 from cnnforge.errors import StorageError, UnknownNameError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs import run_dir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.tuning.study_dir import StudyDir, changes, identity
 from tests.reliability.silent import draw, manifest
 from tests.serving import load_run, make_run

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge import run_dir, scaffold
+from cnnforge import scaffold
 from cnnforge.cli.app import app
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
@@ -27,7 +27,8 @@ from cnnforge.images.labelled_images import LeftOut
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.schema import Recipe
-from cnnforge.run_dir import RunDir
+from cnnforge.runs import run_dir
+from cnnforge.runs.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_FILE = ROOT / "examples" / "one-file"

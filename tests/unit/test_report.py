@@ -17,7 +17,7 @@ from cnnforge.errors import RecipeError
 from cnnforge.report import charts, gallery
 from cnnforge.report import numbers as formats
 from cnnforge.report import writing as report
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 HOSTILE = "</title></pre><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 PICTURE = base64.b64decode(

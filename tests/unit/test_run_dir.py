@@ -9,10 +9,10 @@ import re
 
 import pytest
 
-from cnnforge import run_dir
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import load
+from cnnforge.runs import run_dir
 
 
 @pytest.fixture

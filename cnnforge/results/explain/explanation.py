@@ -12,7 +12,7 @@ from cnnforge.network.observed_model import LayerCall, ObservedModel
 from cnnforge.results.explain.selection import Group, Photograph
 from cnnforge.results.grad_cam import evidence, to_heatmaps
 from cnnforge.results.occlusion import occlude
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 _MAX_STAGES = 6
 

@@ -15,7 +15,7 @@ from cnnforge.report import page
 from cnnforge.results.explain.explanation import Explained, Explanation
 from cnnforge.results.explain.pictures import filter_sheet, map_sheet
 from cnnforge.results.overlay import overlay, to_picture
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.system import files
 
 

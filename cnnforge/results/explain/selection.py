@@ -18,7 +18,7 @@ from cnnforge.evaluation import examples, predictions
 from cnnforge.evaluation.evaluation import worst_mistakes
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.images.given import given_images
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 
 _EACH = 8
 """Photographs of each kind, where none are given."""

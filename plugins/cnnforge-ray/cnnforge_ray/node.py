@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.host.plugin_host import PluginHost
-from cnnforge.run_dir import recorded_packages
+from cnnforge.runs.run_dir import recorded_packages
 from cnnforge.tuning.attempt import attempt
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from cnnforge.data.changes import changes, check_unchanged
 from cnnforge.errors import DataError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 
 def line(name: str, sha256: str = "1", label: str = "cat", split: str = "train") -> dict[str, str]:

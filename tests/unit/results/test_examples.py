@@ -12,7 +12,7 @@ from PIL import Image
 
 from cnnforge.evaluation import examples
 from cnnforge.evaluation.predictions import Predictions
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from tests.unit.results import networks
 
 NUM_IMAGES = 40

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.serve.limits import Limits
 from cnnforge.serve.service import Service
 from tests.serving import Running, load_run, make_run, running

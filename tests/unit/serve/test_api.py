@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.serve.answers import Answer, BadImages, Problem
 from cnnforge.serve.limits import Limits
 from cnnforge.serve.service import Service

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnforge.data.decode import decode
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.serve import server as serve_server
 from cnnforge.serve.limits import Limits
 from cnnforge.serve.service import Service

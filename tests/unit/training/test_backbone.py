@@ -22,11 +22,11 @@ from cnnforge.network.building import build_model, compiled_model
 from cnnforge.network.weights import load_weights
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
-from cnnforge.run_dir import Run, RunDir, create
+from cnnforge.runs.run import run
+from cnnforge.runs.run_dir import Run, RunDir, create
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone
 from cnnforge.training.feeds import make_feeds
-from cnnforge.training.run import run
 
 
 class FrozenOptions(cnnforge.Options):

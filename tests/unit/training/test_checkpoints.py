@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError
+from cnnforge.runs.checkpoints import newest, newest_manifest, next_path, publish
 from cnnforge.system import files
-from cnnforge.training.checkpoints import newest, newest_manifest, next_path, publish
 
 
 def save(folder: Path, epoch: int) -> None:

@@ -18,10 +18,10 @@ from cnnforge.network.building import build_model
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.report.run_files import read
-from cnnforge.run_dir import Run, RunDir
-from cnnforge.training.checkpoints import newest
+from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.run import run
+from cnnforge.runs.run_dir import Run, RunDir
 from cnnforge.training.phases import let_backbone_learn, phases
-from cnnforge.training.run import run
 from tests.unit.training.test_backbone import FailOnce, Listener, resolved, train
 from tests.unit.training.test_backbone import registry as registry  # a fixture
 
@@ -97,7 +97,7 @@ def test_a_run_that_ends_between_the_phases_goes_on_to_the_same_bits(
         raise RuntimeError("on purpose")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="on purpose"):
-        patch.setattr("cnnforge.training.run.let_backbone_learn", fail)
+        patch.setattr("cnnforge.runs.run.let_backbone_learn", fail)
         train(registry, tiny_images, tmp_path / "broken", *TUNED)
     resumed = RunDir(tmp_path / "broken" / "with_backbone")
     assert [line["epoch"] for line in lines_of(resumed)] == [1]

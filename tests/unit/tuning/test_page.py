@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from cnnforge.run_dir import provenance
+from cnnforge.runs.run_dir import provenance
 from cnnforge.tuning import figures, results
 from cnnforge.tuning.confirmation import confirm
 from cnnforge.tuning.importance import importance

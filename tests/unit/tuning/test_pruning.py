@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.pruning import histories, history, is_below_median, is_halved
 

@@ -9,7 +9,7 @@ import pytest
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe import schema as recipe
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.tuning.local import LocalExecutor, WorkerDiedError
 from cnnforge.tuning.objective import Objective
 from cnnforge.tuning.trial import Task, outcome, remove_weights, run_trial

@@ -11,7 +11,7 @@ from typing import Any
 import filelock
 
 from cnnforge.errors import StorageError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 _QUIET_SECONDS = 24 * 3600.0  # without a lock to ask, a run counts as running until this long after its last write
 

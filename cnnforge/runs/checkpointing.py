@@ -13,12 +13,13 @@ from cnnforge.data.feed import Feed
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.network.weights import variable_arrays
-from cnnforge.run_dir import Run
+from cnnforge.runs.run_dir import Run
 from cnnforge.system import files
 from cnnforge.system.interrupt import Interrupt
-from cnnforge.training import callback_state, checkpoints
+from cnnforge.training import callback_state
+from cnnforge.runs import checkpoints
 from cnnforge.training.callbacks import BestWeights
-from cnnforge.training.checkpoints import Checkpoint
+from cnnforge.runs.checkpoints import Checkpoint
 from cnnforge.training.phases import Phase
 from cnnforge.training.rest_of_epoch import skip_steps
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnnforge.errors import InterruptedRunError, StorageError
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system.interrupt import Interrupt
 from cnnforge.system.reporter import Reporter
 

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cnnforge.run_dir import RunDir
-from cnnforge.runs import SORT_KEYS, RunSummary, is_running
+from cnnforge.runs.run_dir import RunDir
+from cnnforge.runs.listing import SORT_KEYS, RunSummary, is_running
 from cnnforge.system import files
 
 UNFINISHED = ("failed", "interrupted", "killed")

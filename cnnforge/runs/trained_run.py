@@ -15,7 +15,7 @@ from cnnforge.network.predictor import Predictor
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,21 +21,22 @@ from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.network import components
 from cnnforge.network.building import compile_model, compiled_model, trained_model
 from cnnforge.network.predictor import Predictor
-from cnnforge.outcome import now, recorded
+from cnnforge.runs.outcome import now, recorded
 from cnnforge.recipe.resolving import ResolvedRecipe
 from cnnforge.report.writing import write_report
-from cnnforge.resume import identity
-from cnnforge.run_dir import Run, RunDir
+from cnnforge.runs.resuming import identity
+from cnnforge.runs.run_dir import Run, RunDir
 from cnnforge.system import files
 from cnnforge.system.differences import differences
 from cnnforge.system.interrupt import Interrupt
 from cnnforge.system.reporter import Reporter
-from cnnforge.training import backbone, callbacks, checkpoints, lost_device, memory, precision
+from cnnforge.training import backbone, callbacks, lost_device, memory, precision
+from cnnforge.runs import checkpoints
 from cnnforge.training.augmentation_sheet import write_sheet
 from cnnforge.training.averages import with_averages
-from cnnforge.training.checkpointing import Checkpointing, build_state
-from cnnforge.training.checkpoints import Checkpoint
-from cnnforge.training.conditions import conditions
+from cnnforge.runs.checkpointing import Checkpointing, build_state
+from cnnforge.runs.checkpoints import Checkpoint
+from cnnforge.runs.conditions import conditions
 from cnnforge.training.feeds import make_feeds
 from cnnforge.training.peak_memory import peak_memory_bytes
 from cnnforge.training.phases import Phase, let_backbone_learn, phases

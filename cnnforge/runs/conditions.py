@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from cnnforge.run_dir import recorded_packages
+from cnnforge.runs.run_dir import recorded_packages
 from cnnforge.system.processors import num_processors
 from cnnforge.training.precision import cpu_model
 

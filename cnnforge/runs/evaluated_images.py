@@ -18,11 +18,11 @@ from cnnforge.images.labelled_images import LabelledImages
 from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir
 from cnnforge.system.files import expanded, read_lines
 
 if TYPE_CHECKING:
-    from cnnforge.results.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
+    from cnnforge.runs.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
 
 _SHOWN = 5
 

@@ -17,7 +17,7 @@ from cnnforge.data.decode import DecodeSettings, UnreadableImageError, decode
 from cnnforge.data.known_pixels import KnownPixels
 from cnnforge.images.given import GivenImage
 from cnnforge.network.predictor import BATCH_SIZE
-from cnnforge.results.trained_run import TrainedRun
+from cnnforge.runs.trained_run import TrainedRun
 from cnnforge.system.processors import num_processors
 
 _CHUNK = 8

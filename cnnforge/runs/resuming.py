@@ -6,10 +6,10 @@ from typing import Any
 
 from cnnforge.errors import RecipeError
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.run_dir import RunDir, plugin_versions
+from cnnforge.runs.run_dir import RunDir, plugin_versions
 from cnnforge.system import files
 from cnnforge.system.differences import differences
-from cnnforge.training import checkpoints
+from cnnforge.runs import checkpoints
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
 
@@ -28,7 +28,7 @@ def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
 
 
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:
-    """Make a run directory ready to be gone on with by :func:`cnnforge.training.run.run`; the caller holds it.
+    """Make a run directory ready to be gone on with by :func:`cnnforge.runs.run.run`; the caller holds it.
 
     Args:
         directory: The run.
