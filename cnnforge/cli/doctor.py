@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from cnnforge.cli.common import echo_json, registry
+from cnnforge.cli.diagnosis import BROKEN, MISSING, OK, Finding, diagnose
 from cnnforge.cli.table import wrap
-from cnnforge.diagnosis import BROKEN, MISSING, OK, Finding, diagnose
 
 _MARKS = {OK: " ", MISSING: "-", BROKEN: "!"}
 _INDENT = " " * 17

@@ -16,7 +16,7 @@ from cnnforge.host.registry import Entry
 from cnnforge.system.processors import num_processors
 
 if TYPE_CHECKING:
-    from cnnforge.plugin_check import Step
+    from cnnforge.cli.plugin_check import Step
 
 _MAX_PROCESSES = 4
 app = typer.Typer(rich_markup_mode=None)
@@ -71,7 +71,7 @@ def check(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    from cnnforge.plugin_check import check_plugin
+    from cnnforge.cli.plugin_check import check_plugin
 
     host = PluginHost.discover(is_imported=False)
     infos = [host.find(plugin)] if plugin else [info for info in host.plugins.values() if not info.is_disabled]

@@ -8,11 +8,11 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
+from cnnforge.cli.plugin_check import HEAVY
 from cnnforge.errors import CnnforgeError
 from cnnforge.host.plugin_host import ENTRY_POINT_GROUP, PluginHost
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.host.specs import Options, Spec
-from cnnforge.plugin_check import HEAVY
 from cnnforge.recipe.validation import validate
 from cnnforge.testing.failure import fail
 

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from cnnforge import diagnosis
-from cnnforge.diagnosis import BROKEN, MISSING, OK, diagnose
+from cnnforge.cli import diagnosis
+from cnnforge.cli.diagnosis import BROKEN, MISSING, OK, diagnose
 from cnnforge.host.plugin_host import PluginHost
 
 

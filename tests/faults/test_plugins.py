@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from cnnforge.cli.plugin_check import Step, check_plugin
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.process_state import kept
 from cnnforge.host.registry import Registry
-from cnnforge.plugin_check import Step, check_plugin
 from tests.conftest import Site
 
 HOOK = """
