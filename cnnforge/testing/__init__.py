@@ -7,7 +7,7 @@
 
 A check that fails says in a sentence what to do. ``pytest --cnnforge-plugin ID`` runs the contracts of an installed
 plugin without any test code, and the fixtures ``plugin_host``, ``tiny_images`` and ``cli`` are there wherever CNNForge
-is installed (``cnnforge/pytest_plugin.py``).
+is installed (``cnnforge/testing/pytest_plugin.py``).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from cnnforge.host.specs import ArchitectureSpec
-from cnnforge.pytest_plugin import requested
 from cnnforge.testing import ArchitectureContract, DataSourceContract
+from cnnforge.testing.pytest_plugin import requested
 
 
 def contract_of(spec: Any) -> type:

@@ -66,7 +66,9 @@ def test_a_plugin_that_has_no_contract_to_run_is_a_usage_error(site: Site, plugi
 
 
 def test_pytest_stays_light() -> None:
-    code = "import cnnforge.pytest_plugin, sys; print({'keras', 'numpy', 'tensorflow', 'PIL'} & set(sys.modules))"
+    code = (
+        "import cnnforge.testing.pytest_plugin, sys; print({'keras', 'numpy', 'tensorflow', 'PIL'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
