@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from cnnforge.host.hookspecs import hookimpl
-from cnnforge.host.marks import Tune
-from cnnforge.host.specs import API_VERSION, ArchitectureSpec, DataSourceSpec, ExecutorSpec, Options, RecipeSpec
-from cnnforge.images.labelled_images import LabelledImages, LeftOut
-from cnnforge.images.opening import ImageFile, ImageFiles, natural_key, open_files
+from cnnforge.host import (
+    API_VERSION,
+    ArchitectureSpec,
+    DataSourceSpec,
+    ExecutorSpec,
+    Options,
+    RecipeSpec,
+    Tune,
+    hookimpl,
+)
+from cnnforge.images import ImageFile, ImageFiles, LabelledImages, LeftOut, natural_key, open_files
 from cnnforge.keras_files import load_keras_file
-from cnnforge.network.pretrained import wants_pretrained
-from cnnforge.system.cache import cache_dir
+from cnnforge.network import wants_pretrained
+from cnnforge.system import cache_dir
 
 if TYPE_CHECKING:
     import keras

@@ -13,20 +13,20 @@ import httpx
 import keras
 import numpy as np
 
-from cnnforge.data.decode import decode
+from cnnforge.data.decoding import decode
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.network.building import build_model
 from cnnforge.network.weights import save_weights
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.runs import run_dir, trained_run
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
+from cnnforge.runs.naming import create_run_dir
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.runs.trained_run import TrainedRun
-from cnnforge.serve.app import create_app
-from cnnforge.serve.limits import Limits
-from cnnforge.serve.server import Server, listen
-from cnnforge.serve.service import Service
+from cnnforge.runs.trained_run import TrainedRun, load_trained_run
+from cnnforge_serve.app import create_app
+from cnnforge_serve.limits import Limits
+from cnnforge_serve.server import Server, listen
+from cnnforge_serve.service import Service
 
 SETTINGS = ("data.image_size=[32, 32]", "architecture.filters=[4, 8]", "architecture.dense_units=8")
 
@@ -34,8 +34,8 @@ SETTINGS = ("data.image_size=[32, 32]", "architecture.filters=[4, 8]", "architec
 def make_run(folder: Path, class_names: tuple[str, ...] = ("cat", "dog")) -> RunDir:
     """Make the run directory of a network with random weights."""
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    resolved = resolve.resolve(recipe.load("catsdogs", registry, list(SETTINGS)), registry)
-    directory = run_dir.create(resolved, folder, "run")
+    resolved = resolve(load_recipe("catsdogs", registry, list(SETTINGS)), registry)
+    directory = create_run_dir(resolved, folder, "run")
     keras.utils.set_random_seed(1)
     weights = directory.checkpoints / "best-0001.npz"
     digest = save_weights(build_model(resolved, len(class_names)), weights)
@@ -45,7 +45,7 @@ def make_run(folder: Path, class_names: tuple[str, ...] = ("cat", "dog")) -> Run
 
 
 def load_run(directory: RunDir) -> TrainedRun:
-    return trained_run.load(directory, Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})))
+    return load_trained_run(directory, Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})))
 
 
 def expected(trained: TrainedRun, content: bytes) -> dict[str, float]:

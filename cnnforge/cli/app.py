@@ -7,24 +7,24 @@ from typing import Annotated
 import typer
 
 import cnnforge
-from cnnforge.cli.benchmark import benchmark
-from cnnforge.cli.compare import compare
 from cnnforge.cli.data import app as data_app
 from cnnforge.cli.doctor import doctor
 from cnnforge.cli.evaluate import evaluate
-from cnnforge.cli.explain import explain
-from cnnforge.cli.export import export
 from cnnforge.cli.list import list_names
 from cnnforge.cli.new import app as new_app
 from cnnforge.cli.plugins import app as plugins_app
 from cnnforge.cli.predict import predict
 from cnnforge.cli.report import report
-from cnnforge.cli.reproduce import reproduce
 from cnnforge.cli.run import run
 from cnnforge.cli.runs import app as runs_app
-from cnnforge.cli.serve import serve
 from cnnforge.cli.show import show
-from cnnforge.cli.tune import tune
+from cnnforge_compare.compare_command import compare
+from cnnforge_compare.reproduce_command import reproduce
+from cnnforge_explain.command import explain
+from cnnforge_export.command import export
+from cnnforge_fast_cpu.command import benchmark
+from cnnforge_serve.command import serve
+from cnnforge_tuning.command import tune
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
 app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.registry import Entry, Registry
-from cnnforge.system.files import expanded
+from cnnforge.host import Entry, PluginHost, Registry
+from cnnforge.system import expanded
 
 if TYPE_CHECKING:
-    from cnnforge.recipe.resolving import ResolvedRecipe
-    from cnnforge.runs.trained_run import TrainedRun
+    from cnnforge.recipe import ResolvedRecipe
+    from cnnforge.runs import TrainedRun
 
 
 @functools.cache
@@ -73,13 +72,15 @@ def resolve_recipe(
         settings: ``--set``, stronger than the rest.
         strict_data: ``--strict-data``.
     """
-    from cnnforge.recipe import resolving as resolve
-    from cnnforge.recipe import schema as recipe  # not needed for a list, and not free
+    from cnnforge.recipe import (
+        load_recipe,  # not needed for a list, and not free
+        resolve,
+    )
 
     overrides = [f"data.path={json.dumps(str(expanded(data).absolute()))}"] if data is not None else []
     overrides += ["data.strict=true"] if strict_data else []
-    loaded = recipe.load(reference, registry(), [*overrides, *settings], architecture=architecture)
-    return resolve.resolve(loaded, registry())
+    loaded = load_recipe(reference, registry(), [*overrides, *settings], architecture=architecture)
+    return resolve(loaded, registry())
 
 
 def load_trained(reference: str) -> TrainedRun:
@@ -88,15 +89,15 @@ def load_trained(reference: str) -> TrainedRun:
     Raises:
         RecipeError: There is no such run, or it has no trained weights.
     """
-    from cnnforge.runs import run_dir
-    from cnnforge.system.backend import import_keras
+    from cnnforge.runs import find_run
+    from cnnforge.system import import_keras
 
-    directory = run_dir.find(reference)
+    directory = find_run(reference)
     found = registry()
     import_keras()
-    from cnnforge.runs import trained_run
+    from cnnforge.runs import load_trained_run
 
-    return trained_run.load(directory, found)
+    return load_trained_run(directory, found)
 
 
 def echo_json(value: Any) -> None:

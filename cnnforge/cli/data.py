@@ -14,7 +14,7 @@ from cnnforge.cli.completion import complete_data_sources
 from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
 from cnnforge.errors import RecipeError
-from cnnforge.host.deferred import import_deferred
+from cnnforge.host import import_deferred
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -65,17 +65,16 @@ def check(
     """Print what photographs there are, what is left out and why, and what occurs twice."""
     resolved = resolve_recipe(recipe, data=path, settings=settings or [])
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.data.inspect import describe, lines
-    from cnnforge.data.prepare import open_source, prepare
+    from cnnforge.data import data_lines, describe_data, open_source, prepare
 
     images = open_source(resolved)
     with terminal_reporter(sys.stderr) as reporter:
         data = prepare(resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
-    facts = describe(images, data.manifest)
+    facts = describe_data(images, data.manifest)
     if as_json:
         echo_json(facts)
     else:
-        typer.echo("\n".join(lines(facts)))
+        typer.echo("\n".join(data_lines(facts)))
 
 
 @app.command("split")
@@ -93,8 +92,7 @@ def split(
     changes = ["data.validation_fraction=0", "data.store=off", *(settings or [])]
     resolved = resolve_recipe(recipe, data=path, settings=changes)
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.data.prepare import open_source, prepare
-    from cnnforge.data.split_folders import check_target, write_split_folders
+    from cnnforge.data import check_target, open_source, prepare, write_split_folders
 
     check_target(to)
     images = open_source(resolved)
@@ -122,12 +120,12 @@ def store(
 ) -> None:
     """List the decoded images that are kept from run to run, or delete them."""
     from cnnforge.cli.store import describe_stores, store_table
-    from cnnforge.data.store import features_dir, list_stores, remove
+    from cnnforge.data import features_dir, list_stores, remove_store
 
     stores = list_stores()
     if clear:
         for info in stores:
-            remove(info)
+            remove_store(info)
         shutil.rmtree(features_dir(), ignore_errors=True)
         typer.echo(f"deleted {len(stores)} stores, {sum(info.num_bytes for info in stores) / 1e9:.2f} GB")
     elif as_json:

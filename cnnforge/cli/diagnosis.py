@@ -20,10 +20,8 @@ from packaging.requirements import Requirement
 
 import cnnforge
 from cnnforge.errors import CnnforgeError
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.system.cache import cache_dir
-from cnnforge.system.download import data_dir
-from cnnforge.system.processors import num_processors
+from cnnforge.host import PluginHost
+from cnnforge.system import cache_dir, data_dir, num_processors
 
 OK, MISSING, BROKEN = "ok", "missing", "broken"
 
@@ -96,7 +94,7 @@ def _memory() -> str:
 
 
 def _folders() -> Iterator[Finding]:
-    from cnnforge.data.store import limit_bytes, list_stores
+    from cnnforge.data import limit_bytes, list_stores
 
     try:
         used, limit = sum(info.num_bytes for info in list_stores()), limit_bytes()

@@ -16,11 +16,12 @@ from cnnforge.cli.options import RunArgument
 from cnnforge.cli.table import render, wrap
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
-from cnnforge.runs import run_dir
+from cnnforge.evaluation import EvaluationDir
+from cnnforge.runs import default_run_name, find_run
 
 if TYPE_CHECKING:
-    from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.runs.run_dir import RunDir
+    from cnnforge.images import LabelledImages
+    from cnnforge.runs import RunDir
 
 _MAX_MATRIX_CLASSES = 8  # of a confusion matrix in a terminal
 
@@ -46,11 +47,10 @@ def evaluate(
     The result is written into a new folder of the run.
     """
     is_own = data is None or split is not None
-    directory = run_dir.find(run)
+    directory = find_run(run)
     images = _open(directory, data, settings or [], is_own=is_own)
     trained = load_trained(run)
-    from cnnforge.evaluation import evaluation
-    from cnnforge.runs import evaluated_images
+    from cnnforge.runs import evaluate_run, other_data, own_split
 
     with terminal_reporter(sys.stderr) as reporter:
         if images.notice:
@@ -58,13 +58,13 @@ def evaluate(
         reading = partial(reporter.progress, "Reading images")
         if is_own:
             split = split or trained.resolved.recipe.evaluation.split
-            chosen = evaluated_images.own_split(trained, images, split, reading)
+            chosen = own_split(trained, images, split, reading)
         else:
-            chosen = evaluated_images.other_data(trained, images, reading)
+            chosen = other_data(trained, images, reading)
         words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else chosen.split).lower()).strip("-")
-        folder = run_dir.EvaluationDir(directory.evaluations / run_dir.default_name(words))
+        folder = EvaluationDir(directory.evaluations / default_run_name(words))
         evaluating = partial(reporter.progress, "Evaluating")
-        result = evaluation.evaluate(trained, chosen, folder, evaluating, location=images.location)
+        result = evaluate_run(trained, chosen, folder, evaluating, location=images.location)
         for warning in result["warnings"]:
             reporter.warn(warning)
     if as_json:
@@ -75,8 +75,8 @@ def evaluate(
 
 def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_own: bool) -> LabelledImages:
     """Return the images to evaluate on; whatever is wrong with them is said before Keras is imported."""
-    from cnnforge.data.prepare import open_source
-    from cnnforge.runs.evaluated_images import other_recipe
+    from cnnforge.data import open_source
+    from cnnforge.runs import other_recipe
 
     if data is not None and not is_own:
         return open_source(other_recipe(directory, data, settings, registry()))

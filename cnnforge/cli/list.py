@@ -8,7 +8,7 @@ import typer
 
 from cnnforge.cli.common import describe_entry, echo_json, registry
 from cnnforge.cli.table import render
-from cnnforge.host.registry import Catalogue
+from cnnforge.host import Catalogue
 
 
 def list_names(

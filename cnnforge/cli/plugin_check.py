@@ -16,15 +16,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnforge.errors import CnnforgeError, UnknownNameError
-from cnnforge.host.deferred import import_deferred
-from cnnforge.host.plugin_host import PluginHost, PluginInfo
-from cnnforge.host.process_state import kept, watched
-from cnnforge.host.registry import Entry, Registry
-from cnnforge.host.specs import RecipeSpec
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.system.backend import import_keras
-from cnnforge.system.processes import call_elsewhere, ending
+from cnnforge.host import Entry, PluginHost, PluginInfo, RecipeSpec, Registry, import_deferred, kept, watched
+from cnnforge.recipe import load_recipe, resolve
+from cnnforge.system import call_elsewhere, ending, import_keras
 
 HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 
@@ -101,7 +95,7 @@ def _faults_of_entry(entry: Entry[Any], owner: str, registry: Registry) -> list[
 
 def _resolve(name: str, registry: Registry) -> None:
     try:
-        resolve.resolve(recipe.load(name, registry), registry)
+        resolve(load_recipe(name, registry), registry)
     except UnknownNameError:  # of something that another plugin brings
         everything = Registry(PluginHost.discover())
-        resolve.resolve(recipe.load(name, everything), everything)
+        resolve(load_recipe(name, everything), everything)

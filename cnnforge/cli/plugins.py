@@ -11,9 +11,8 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.errors import PluginError
-from cnnforge.host.plugin_host import PluginHost, PluginInfo
-from cnnforge.host.registry import Entry
-from cnnforge.system.processors import num_processors
+from cnnforge.host import Entry, PluginHost, PluginInfo
+from cnnforge.system import num_processors
 
 if TYPE_CHECKING:
     from cnnforge.cli.plugin_check import Step

@@ -15,11 +15,11 @@ from cnnforge.cli.options import RunArgument
 from cnnforge.cli.prediction_rows import Format, make_format
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.evaluation.answer import rank
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.evaluation import rank
+from cnnforge.system import SilentReporter
 
 if TYPE_CHECKING:
-    from cnnforge.runs.prediction import Prediction
+    from cnnforge.runs import Prediction
 
 
 def predict(
@@ -46,8 +46,8 @@ def predict(
     if len(chosen) > 1:
         raise RecipeError(f"expected one format, received --{' --'.join(chosen)}")
     trained = load_trained(run)
-    from cnnforge.images.given import given_images
-    from cnnforge.runs.prediction import predict as predict_images
+    from cnnforge.images import given_images
+    from cnnforge.runs import predict_images
 
     form = make_format(chosen[0] if chosen else "table", trained.class_names, top)
     counts = _print(

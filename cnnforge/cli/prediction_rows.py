@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnforge.evaluation.answer import Ranked, answer
+from cnnforge.evaluation import Ranked, answer
 from cnnforge.report import numbers as formats
 
 if TYPE_CHECKING:
-    from cnnforge.runs.prediction import Prediction
+    from cnnforge.runs import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import typer
 
-from cnnforge.system.download import Progress
+from cnnforge.system import Progress
 
 _MEGABYTE = 1_000_000
 _LINE_EVERY_BYTES = 50 * _MEGABYTE

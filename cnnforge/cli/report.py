@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from cnnforge.cli.options import RunArgument
-from cnnforge.runs import run_dir
+from cnnforge.runs import find_run
 
 
 def report(run: RunArgument) -> None:
     """Make a run's report and model card again, from its files alone."""
-    from cnnforge.report.writing import write_report
+    from cnnforge.report import write_report
 
-    directory = run_dir.find(run)
-    typer.echo(f"Report      {write_report(directory)}")
+    directory = find_run(run)
+    typer.echo(f"Report      {write_report(directory.path)}")
     if directory.model_card.is_file():
         typer.echo(f"Model card  {directory.model_card}")

@@ -14,8 +14,8 @@ from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
 from cnnforge.errors import RecipeError
 
 if TYPE_CHECKING:
-    from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.runs.run_dir import Run
+    from cnnforge.images import LabelledImages
+    from cnnforge.runs import Run
 
 
 def run(
@@ -40,14 +40,13 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
-    from cnnforge.runs import run_dir
-    from cnnforge.runs.resuming import is_finished, reopen
+    from cnnforge.runs import Run, create_run_dir, find_run, hold_run, is_finished, reopen
 
     if (recipe is None) == (resume is None):
         raise RecipeError("expected either a recipe or --resume RUN", hint="`cnnforge list recipes` lists recipes")
     if resume is not None and name is not None:
         raise RecipeError("expected --name for a new run only, received --resume beside it")
-    interrupted = None if resume is None else run_dir.find(resume, runs_dir)
+    interrupted = None if resume is None else find_run(resume, runs_dir)
     resolved = resolve_recipe(
         recipe or "" if interrupted is None else str(interrupted.recipe),
         data=data,
@@ -59,23 +58,23 @@ def run(
         directory = interrupted
         typer.echo(f"nothing to resume: {directory.path} is finished", err=as_json)
     else:
-        from cnnforge.data.prepare import open_source
+        from cnnforge.data import open_source
 
         # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
         images = open_source(resolved)
-        directory = interrupted or run_dir.create(resolved, runs_dir, name, tag=images.tag)
-        with run_dir.held(directory):
+        directory = interrupted or create_run_dir(resolved, runs_dir, name, tag=images.tag)
+        with hold_run(directory):
             if interrupted is not None:
                 reopen(directory, resolved, accept_changes=accept_changes)
-            _train(run_dir.Run(directory, resolved, accept_changes), images, as_json=as_json)
+            _train(Run(directory, resolved, accept_changes), images, as_json=as_json)
     if as_json:
         echo_json({"run": str(directory.path), "report": str(directory.report), **directory.read_evaluation()})
 
 
 def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.runs.outcome import recorded
-    from cnnforge.system.backend import import_keras
+    from cnnforge.runs import recorded
+    from cnnforge.system import import_keras
 
     recipe, directory = run.resolved.recipe, run.directory
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
@@ -85,6 +84,6 @@ def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
         reporter.say(f"Run      {directory.path}")
         with recorded(directory, reporter):
             directory.log.write_text(import_keras(), encoding="utf-8")
-            from cnnforge.runs.run import run as train
+            from cnnforge.runs import execute
 
-        train(run, images, registry().host, reporter)
+        execute(run, images, registry().host, reporter)

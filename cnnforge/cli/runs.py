@@ -13,8 +13,7 @@ import typer
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.table import render
 from cnnforge.errors import RecipeError
-from cnnforge.runs.listing import SORT_KEYS, RunSummary, list_runs
-from cnnforge.runs.pruning import Rules, prunable, remove
+from cnnforge.runs import SORT_KEYS, PruningRules, RunSummary, list_runs, prunable, remove_run
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -66,8 +65,8 @@ def prune(
 
     A running run is never deleted, nor the best run with weights of a recipe.
     """
-    rules = Rules(unfinished, keep_best, older_than)
-    if rules == Rules():
+    rules = PruningRules(unfinished, keep_best, older_than)
+    if rules == PruningRules():
         raise RecipeError("expected --unfinished, --keep-best K or --older-than DAYS, received none of them")
     chosen = prunable(list_runs(runs_dir), rules, datetime.datetime.now(datetime.UTC))
     if not chosen:
@@ -79,7 +78,7 @@ def prune(
     if not yes and not sys.stdin.isatty():
         typer.echo(f"{total}; nothing is deleted without --yes")
     elif yes or typer.confirm(f"Delete {total}?"):
-        num_gone = sum([remove(run) for run, _ in chosen])
+        num_gone = sum([remove_run(run) for run, _ in chosen])
         typer.echo(f"deleted {num_gone} of {total}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cnnforge.host.specs import Options, search_space
+from cnnforge.host import Options, search_space
 
 _WORDS = {"integer": "int", "number": "float", "boolean": "true | false", "string": "text", "object": "table"}
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}

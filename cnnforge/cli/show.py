@@ -11,11 +11,10 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
-from cnnforge.host.registry import Entry
-from cnnforge.host.specs import ArchitectureSpec, RecipeSpec
+from cnnforge.host import ArchitectureSpec, Entry, RecipeSpec
 
 if TYPE_CHECKING:
-    from cnnforge.recipe.schema import Recipe
+    from cnnforge.recipe import Recipe
 
 
 def show(
@@ -90,7 +89,7 @@ def _drawn(entry: Entry[Any]) -> dict[str, str]:
     """Return what an architecture's own search space draws; Keras Tuner is imported only if there is one."""
     if not isinstance(entry.spec, ArchitectureSpec) or entry.spec.search_space is None:
         return {}
-    from cnnforge.tuning.conditional import discover, drawing_of
+    from cnnforge_tuning.conditional import discover, drawing_of
 
     return {h.name: h.text for h in discover(drawing_of(entry))}
 
@@ -109,8 +108,8 @@ def _recipe_text(entry: Entry[Any]) -> str:
 
 def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
     """Return the complete recipe, the search spaces it names and their size, in words."""
-    from cnnforge.recipe.resolving import search_spaces
-    from cnnforge.tuning.space import describe_size, hyperparameters
+    from cnnforge.recipe import search_spaces
+    from cnnforge_tuning.space import describe_size, hyperparameters
 
     resolved = resolve_recipe(entry.spec.name)
     found = hyperparameters(resolved)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnnforge.cli.table import render
 
 if TYPE_CHECKING:
-    from cnnforge.data.store import StoreInfo
+    from cnnforge.data import StoreInfo
 
 
 def describe_stores(stores: Sequence[StoreInfo]) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def describe_stores(stores: Sequence[StoreInfo]) -> list[dict[str, Any]]:
 
 def store_table(stores: Sequence[StoreInfo]) -> str:
     """Return the stores as a table."""
-    from cnnforge.data.store import limit_bytes, stores_dir
+    from cnnforge.data import limit_bytes, stores_dir
 
     if not stores:
         return f"no stores in {stores_dir()}"

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from cnnforge.data.rand_augment import random_operations
-from cnnforge.recipe.augmentation import AugmentationSection
+from cnnforge.recipe import AugmentationSection
 
 _ASPECT = 4 / 3  # of a random crop: from 3:4 to 4:3, as in Inception (Szegedy et al. 2015, arXiv:1409.4842)
 _ERASED_AREA = (0.02, 0.25)  # of the image (Zhong et al. 2017, arXiv:1708.04896)

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cnnforge.data.decode import DecodeSettings, content_hash, decode
+from cnnforge.data.decoding import DecodeSettings, content_hash, decode
 from cnnforge.errors import DataError
-from cnnforge.images.labelled_images import LabelledImages
-from cnnforge.system.processors import num_processors
+from cnnforge.images import LabelledImages
+from cnnforge.system import num_processors
 
 _RELEASED_BYTES = 64 * 2**20
 

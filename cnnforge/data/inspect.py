@@ -9,12 +9,12 @@ import numpy as np
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES
-from cnnforge.images.labelled_images import SPLITS, LabelledImages
+from cnnforge.images import SPLITS, LabelledImages
 
 _SHOWN = 20
 
 
-def describe(images: LabelledImages, manifest: Manifest) -> dict[str, Any]:
+def describe_data(images: LabelledImages, manifest: Manifest) -> dict[str, Any]:
     """Return counts, sizes, formats, what is left out and why, and what occurs twice, for people and for JSON."""
     usable = manifest.splits >= 0
     formats = np.bincount(manifest.scanned.formats[usable], minlength=len(FORMAT_NAMES))
@@ -34,7 +34,7 @@ def describe(images: LabelledImages, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def lines(facts: dict[str, Any]) -> list[str]:
+def data_lines(facts: dict[str, Any]) -> list[str]:
     """Return the description as lines of at most a terminal's width, the long lists cut short."""
     shown = [f"Location    {facts['location']}"]
     shown += [f"! {facts['notice']}"] if facts["notice"] else []

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from cnnforge.data import store
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import StoredRows
 from cnnforge.data.scanned import ScannedImages
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.data.splits import LEFT_OUT
-from cnnforge.images.labelled_images import SPLITS, LeftOut
+from cnnforge.images import SPLITS, LeftOut
 from cnnforge.system import files
 
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP"}

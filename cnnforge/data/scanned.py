@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnforge.data.decode import FORMATS
+from cnnforge.data.decoding import FORMATS
 
 FORMAT_NAMES = (*FORMATS, "array")
 """The formats, in the order of their codes in :attr:`ScannedImages.formats`."""

@@ -17,8 +17,8 @@ from PIL import Image
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.images.labelled_images import LabelledImages
-from cnnforge.system.files import expanded, storage_errors
+from cnnforge.images import LabelledImages
+from cnnforge.system import expanded, storage_errors
 
 FOLDERS = ("training", "validation", "testing")
 """The folder of each split, in the order of :data:`cnnforge.images.labelled_images.SPLITS`."""

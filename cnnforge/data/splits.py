@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnforge.errors import DataError
-from cnnforge.images.labelled_images import SPLITS
+from cnnforge.images import SPLITS
 
 LEFT_OUT = -1
 TRAIN, VALIDATION, TEST = range(3)

@@ -22,10 +22,9 @@ import filelock
 import numpy as np
 import PIL
 
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data.decoding import DecodeSettings
 from cnnforge.errors import RecipeError
-from cnnforge.system import files
-from cnnforge.system.cache import cache_dir
+from cnnforge.system import cache_dir, files
 
 FORMAT_VERSION = 1
 IMAGES = "images.u8"
@@ -104,7 +103,7 @@ def list_stores() -> list[StoreInfo]:
     return sorted((info for info in found if info), key=lambda info: info.last_used)
 
 
-def remove(info: StoreInfo) -> bool:
+def remove_store(info: StoreInfo) -> bool:
     """Delete a store, unless a process is building it this moment; return whether it is gone.
 
     It is renamed first, so that nobody opens half of one. A run that has it open reads on.
@@ -129,7 +128,7 @@ def make_room(num_bytes: int) -> bool:
     if num_bytes > limit:
         return False
     for info in stores:
-        if taken + num_bytes > limit and remove(info):
+        if taken + num_bytes > limit and remove_store(info):
             taken -= info.num_bytes
     return taken + num_bytes <= limit and num_bytes <= _free_bytes()
 

@@ -21,10 +21,10 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.decode import DecodeSettings, UnreadableImageError, content_hash, decode
+from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, content_hash, decode
 from cnnforge.data.scanned import FORMAT_NAMES
 from cnnforge.errors import DataError, PluginError
-from cnnforge.system.processors import num_processors
+from cnnforge.system import num_processors
 
 _MIN_IMAGES_FOR_PROCESSES = 400  # below, starting processes takes longer than reading the images
 _CHUNK = 64

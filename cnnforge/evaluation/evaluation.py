@@ -8,37 +8,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.image_rows import ImageRows
-from cnnforge.data.scan import Progress
+from cnnforge.data import ImageRows, Progress
+from cnnforge.evaluation.evaluation_dir import EvaluationDir
 from cnnforge.evaluation.measures import measure
 from cnnforge.evaluation.predictions import Predictions
-from cnnforge.network.predictor import BATCH_SIZE, Predictor
-from cnnforge.runs.evaluated_images import EvaluatedImages
-from cnnforge.runs.outcome import now
-from cnnforge.runs.run_dir import EvaluationDir
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.network import BATCH_SIZE, Predictor
 from cnnforge.system import files
 
 _ROWS_AT_ONCE = 4 * BATCH_SIZE
 
 
-def evaluate(
-    trained: TrainedRun, chosen: EvaluatedImages, directory: EvaluationDir, progress: Progress, *, location: str
-) -> dict[str, Any]:
-    """Evaluate a trained run and write the result into a new folder; return the content of ``evaluation.json``."""
-    predictions = Predictions(
-        chosen.split,
-        trained.class_names,
-        chosen.names,
-        chosen.labels,
-        predict(trained.predictor(), chosen.images, chosen.rows, progress),
-    )
-    num_mistakes = trained.resolved.recipe.evaluation.num_mistakes
-    facts = {"location": location, "evaluated": now(), "warnings": list(chosen.warnings)}
-    return write(directory, predictions, chosen.images, chosen.rows, num_mistakes, **facts)
-
-
-def predict(predictor: Predictor, images: ImageRows, rows: np.ndarray, progress: Progress) -> np.ndarray:
+def predict_rows(predictor: Predictor, images: ImageRows, rows: np.ndarray, progress: Progress) -> np.ndarray:
     """Return the probabilities of every class for some rows, shape (rows, classes)."""
     parts = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -55,7 +35,7 @@ def worst_mistakes(predictions: Predictions, limit: int) -> np.ndarray:
     return wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:limit]
 
 
-def write(
+def write_evaluation(
     directory: EvaluationDir,
     predictions: Predictions,
     images: ImageRows,

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.image_rows import ImageRows
+from cnnforge.data import ImageRows
 from cnnforge.evaluation.evaluation import worst_mistakes
+from cnnforge.evaluation.evaluation_dir import EvaluationDir
 from cnnforge.evaluation.label_errors import suspects
+from cnnforge.evaluation.pictures import overlay, to_picture
 from cnnforge.evaluation.predictions import Predictions
-from cnnforge.results.grad_cam import grad_cam
-from cnnforge.results.overlay import overlay, to_picture
-from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
+from cnnforge_explain.grad_cam import grad_cam
 
 _NUM_DOUBTFUL = 12
 _MAX_SUSPECTS = 200  # kept by name; all are counted
@@ -35,8 +35,8 @@ def most_doubtful(predictions: Predictions, limit: int) -> np.ndarray:
     return order
 
 
-def write(
-    run_dir: RunDir,
+def write_examples(
+    directory: EvaluationDir,
     predictions: Predictions,
     images: ImageRows,
     rows: np.ndarray,
@@ -47,7 +47,7 @@ def write(
     """Write ``examples.json`` and ``examples/``: the most doubtful photographs, Grad-CAM, suspected label errors.
 
     Args:
-        run_dir: Where to.
+        directory: Where to.
         predictions: Of the evaluated images.
         images: Where their pixels are.
         rows: The row of each prediction in ``images``.
@@ -57,25 +57,25 @@ def write(
     doubtful = most_doubtful(predictions, _NUM_DOUBTFUL)
     shown = np.unique(np.concatenate([worst_mistakes(predictions, num_mistakes), doubtful]))
     pixels = images.gather(rows[shown])
-    with files.storage_errors(run_dir.examples_dir):
-        shutil.rmtree(run_dir.examples_dir, ignore_errors=True)
-        run_dir.examples_dir.mkdir()
+    with files.storage_errors(directory.examples_dir):
+        shutil.rmtree(directory.examples_dir, ignore_errors=True)
+        directory.examples_dir.mkdir()
     by_position = dict(zip(shown.tolist(), pixels, strict=True))
     content = {
         "doubtful": [
-            _doubtful(run_dir, predictions, position, by_position[position]) for position in doubtful.tolist()
+            _doubtful(directory, predictions, position, by_position[position]) for position in doubtful.tolist()
         ],
-        **_grad_cams(run_dir, model, pixels, predictions, shown),
+        **_grad_cams(directory, model, pixels, predictions, shown),
         **({} if predictions.split == "train" else {"label_errors": _label_errors(predictions)}),
     }
-    files.write_json(run_dir.examples, content)
+    files.write_json(directory.examples, content)
 
 
-def _doubtful(run_dir: RunDir, predictions: Predictions, position: int, image: np.ndarray) -> dict[str, Any]:
-    path = _save(run_dir.examples_dir / f"{position:05}.jpg", to_picture(image))
+def _doubtful(directory: EvaluationDir, predictions: Predictions, position: int, image: np.ndarray) -> dict[str, Any]:
+    path = _save(directory.examples_dir / f"{position:05}.jpg", to_picture(image))
     return {
         "name": predictions.names[position],
-        "file": path.relative_to(run_dir.path).as_posix(),
+        "file": path.relative_to(directory.path).as_posix(),
         "label": predictions.class_names[predictions.labels[position]],
         "predicted": predictions.class_names[predictions.predicted[position]],
         "probability": float(predictions.confidence[position]),
@@ -83,7 +83,7 @@ def _doubtful(run_dir: RunDir, predictions: Predictions, position: int, image: n
 
 
 def _grad_cams(
-    run_dir: RunDir, model: keras.Model, pixels: np.ndarray, predictions: Predictions, shown: np.ndarray
+    directory: EvaluationDir, model: keras.Model, pixels: np.ndarray, predictions: Predictions, shown: np.ndarray
 ) -> dict[str, Any]:
     """Write a picture for each photograph shown; return their files by the photographs' names."""
     try:
@@ -92,8 +92,8 @@ def _grad_cams(
         return {"grad_cam": {}, "grad_cam_error": f"{type(error).__name__}: {error}"}
     found = {}
     for position, image, heatmap in zip(shown.tolist(), pixels, heatmaps, strict=True):
-        path = _save(run_dir.examples_dir / f"{position:05}-grad-cam.jpg", overlay(image, heatmap))
-        found[predictions.names[position]] = path.relative_to(run_dir.path).as_posix()
+        path = _save(directory.examples_dir / f"{position:05}-grad-cam.jpg", overlay(image, heatmap))
+        found[predictions.names[position]] = path.relative_to(directory.path).as_posix()
     return {"grad_cam": found}
 
 

@@ -57,7 +57,7 @@ def open_text(path: Path, mode: str) -> TextIO:
     return cast("TextIO", path.open(mode, encoding="utf-8", errors="surrogateescape", newline=""))
 
 
-def read(path: Path, split: str) -> Predictions:
+def read_predictions(path: Path, split: str) -> Predictions:
     """Return what :meth:`Predictions.write` wrote.
 
     Raises:

@@ -17,7 +17,7 @@ from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, 
 if TYPE_CHECKING:
     import keras
 
-    from cnnforge.runs.run_dir import Run
+    from cnnforge.runs import Run
 
 PROJECT = "cnnforge"
 

@@ -16,7 +16,7 @@ from cnnforge.images.archive import open_archive
 from cnnforge.images.folder import read_file, signature
 from cnnforge.images.listing import MAX_FILE_BYTES
 from cnnforge.images.names import escape, why_no_photograph, why_not_entered
-from cnnforge.system.files import expanded
+from cnnforge.system import expanded
 
 STANDARD_INPUT = "-"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnforge.errors import DataError
 from cnnforge.images.listing import ImageFile, ImageFiles
 from cnnforge.images.names import natural_key
-from cnnforge.system.files import expanded
+from cnnforge.system import expanded
 
 __all__ = ["ImageFile", "ImageFiles", "natural_key", "open_files"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnforge.errors import StorageError, UnsafeFileError
-from cnnforge.system.files import expanded
+from cnnforge.system import expanded
 
 if TYPE_CHECKING:
     import keras
@@ -54,8 +54,7 @@ def load_keras_file(path: Path | str) -> keras.Model:
 def _build(folder: Path) -> keras.Model:
     import subprocess
 
-    from cnnforge.system.backend import import_keras
-    from cnnforge.system.processes import call_elsewhere, ending
+    from cnnforge.system import call_elsewhere, ending, import_keras
 
     import_keras()
     from cnnforge.keras_files import building

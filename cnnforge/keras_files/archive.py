@@ -9,8 +9,7 @@ from pathlib import Path
 from zipfile import ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.images.byte_ranges import FileBytes, SeekableBytes
-from cnnforge.images.zip_directory import read_directory
+from cnnforge.images import FileBytes, SeekableBytes, read_directory
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 

@@ -1,1 +1,5 @@
 """Networks: building them, their weights, looking into their layers, and the probabilities they give."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,16 +9,14 @@ from pathlib import Path
 import keras
 
 from cnnforge.errors import CnnforgeError, PluginError, RecipeError
-from cnnforge.host.deferred import import_deferred
-from cnnforge.host.registry import Entry
-from cnnforge.host.specs import ArchitectureSpec, Options
+from cnnforge.host import ArchitectureSpec, Entry, Options, import_deferred
 from cnnforge.network import components
 from cnnforge.network.pretrained import weights_follow
 from cnnforge.network.weights import load_weights
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.training.fused_normalization import fuse_normalization
-from cnnforge.training.fused_updates import fuse_large_updates
-from cnnforge.training.late_relu import rectify_after_pooling
+from cnnforge.recipe import ResolvedRecipe
+from cnnforge_fast_cpu.fused_normalization import fuse_normalization
+from cnnforge_fast_cpu.fused_updates import fuse_large_updates
+from cnnforge_fast_cpu.late_relu import rectify_after_pooling
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:

@@ -9,9 +9,8 @@ from typing import Any
 import keras
 
 from cnnforge.errors import RecipeError, did_you_mean
-from cnnforge.host.deferred import import_deferred
-from cnnforge.recipe import keras_names as keras_index
-from cnnforge.recipe.schema import Component, TrainingSection
+from cnnforge.host import import_deferred
+from cnnforge.recipe import Component, TrainingSection, keras_names as keras_index
 
 
 def build_optimizer(training: TrainingSection, steps_per_epoch: int) -> keras.optimizers.Optimizer:

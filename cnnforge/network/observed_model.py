@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnforge.network.layers import leaves
 
-BATCH_SIZE = 32
+OBSERVED_BATCH_SIZE = 32
 _SATURATING = ("sigmoid", "softmax")
 _TINY = 1e-7  # probabilities are kept this far from 0 and 1 where only they are known
 
@@ -123,7 +123,7 @@ def _has_kernel(layer: keras.layers.Layer) -> bool:
 
 
 def _batches(images: np.ndarray) -> list[np.ndarray]:
-    return [images[start : start + BATCH_SIZE] for start in range(0, len(images), BATCH_SIZE)]
+    return [images[start : start + OBSERVED_BATCH_SIZE] for start in range(0, len(images), OBSERVED_BATCH_SIZE)]
 
 
 @contextmanager

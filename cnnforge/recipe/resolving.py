@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.host.marks import SearchSpace
-from cnnforge.host.registry import Entry, Registry
-from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, Options
+from cnnforge.host import ArchitectureSpec, DataSourceSpec, Entry, Options, Registry, SearchSpace
 from cnnforge.recipe import keras_names as keras_index
 from cnnforge.recipe.schema import Component, DataSection, Recipe, TrainingSection
 from cnnforge.recipe.spaces import WHOLE_ARCHITECTURE, wanted_spaces
 from cnnforge.recipe.validation import validate
-from cnnforge.system.files import expanded
+from cnnforge.system import expanded
 
 
 @dataclass(frozen=True, slots=True)

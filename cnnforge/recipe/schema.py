@@ -7,21 +7,13 @@ architecture they name. :mod:`cnnforge.recipe.resolving` checks those against th
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from importlib.resources import files
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from cnnforge.errors import PluginError, RecipeError
-from cnnforge.host.marks import Tune
-from cnnforge.host.registry import Registry
+from cnnforge.host import Tune
 from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.recipe.validation import validate
-from cnnforge.system.files import expanded
 
 FORMAT_VERSION = 1
 """Version of the recipe format; a recipe of a newer one is refused."""
@@ -234,121 +226,3 @@ def _on_one_line(array: re.Match[str]) -> str:
     # Not splitlines(), which also breaks lines within texts, at characters that TOML leaves as they are.
     joined = ", ".join(line.strip().removesuffix(",") for line in array[1].removesuffix("\n").split("\n"))
     return f"[{joined}]" if len(joined) <= _MAX_LINE_LENGTH else array[0]
-
-
-def load(
-    reference: str, registry: Registry, overrides: Iterable[str] = (), *, architecture: str | None = None
-) -> Recipe:
-    """Return a recipe by its name or file, with overrides applied.
-
-    Args:
-        reference: The name of a plugin's recipe, or the path of a TOML file (ends in ``.toml`` or has a slash).
-        registry: Where names are looked up.
-        overrides: ``"section.key=value"`` each, the value as TOML; what is no TOML is taken as text.
-        architecture: Another architecture; options and search keys of the recipe's own are dropped with it.
-
-    Raises:
-        RecipeError: The file or an override is wrong.
-        UnknownNameError: No such recipe.
-    """
-    text, default_name = _read(reference, registry)
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, brackets without end
-        raise RecipeError(f"recipe {reference}: expected TOML: {error}") from error
-    if architecture is not None:
-        _replace_architecture(values, architecture)
-    for override in overrides:
-        apply_override(values, override)
-    return from_values(values, default_name, reference)
-
-
-def from_values(values: Mapping[str, Any], default_name: str, reference: str) -> Recipe:
-    """Return the recipe that a parsed TOML document describes."""
-    version = values.get("format", FORMAT_VERSION)
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        raise RecipeError(
-            f"recipe {reference}: expected format at most {FORMAT_VERSION}, received format={version}",
-            hint="it was written by a newer cnnforge: upgrade cnnforge",
-        )
-    try:
-        return validate(Recipe, {"name": default_name, **values}, "")
-    except RecipeError as error:
-        raise RecipeError(f"recipe {reference}: {error}") from None
-
-
-def changed(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with settings changed, each given as ``"section.key"``.
-
-    Raises:
-        RecipeError: A value is wrong.
-    """
-    values = recipe.model_dump(mode="json", exclude_none=True)
-    for key, value in settings.items():
-        section, _, name = key.partition(".")
-        values[section][name] = value
-    return from_values(values, recipe.name, recipe.name)
-
-
-def apply_override(values: dict[str, Any], override: str) -> None:
-    """Set one ``section.key=value`` in a parsed recipe, in place.
-
-    Raises:
-        RecipeError: It is not of that form.
-    """
-    key, equals, text = override.partition("=")
-    *parents, last = [part.strip() for part in key.split(".")]
-    if not equals or not parents or not all([*parents, last]):
-        raise RecipeError(f"expected --set section.key=value, received --set {override}")
-    table = values
-    for part in parents:
-        found = table.setdefault(part, {})
-        if isinstance(found, str):  # optimizer = "rmsprop" grows into { name = "rmsprop", ... }
-            found = table[part] = {"name": found}
-        if not isinstance(found, dict):
-            raise RecipeError(f"expected {part} to be a table, received --set {override}")
-        table = found
-    table[last] = _parse_value(text.strip())
-
-
-def _replace_architecture(values: dict[str, Any], name: str) -> None:
-    if values.get("architecture", {}).get("name") == name:
-        return
-    values["architecture"] = {"name": name}
-    tuning = values.get("tuning", {})
-    if "search" in tuning:
-        tuning["search"] = [key for key in tuning["search"] if str(key).partition(".")[0] != "architecture"]
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return text
-    return parsed["value"] if set(parsed) == {"value"} else text
-
-
-def _read(reference: str, registry: Registry) -> tuple[str, str]:
-    """Return the text of a recipe and the name it has if it states none."""
-    if reference.endswith(".toml") or "/" in reference or "\\" in reference:
-        return _read_file(expanded(reference))
-    entry = registry.recipes.get(reference)
-    package, _, path = entry.spec.resource.partition(":")
-    try:
-        return files(package).joinpath(path).read_text(encoding="utf-8"), reference
-    except (ImportError, OSError) as error:
-        raise PluginError(f"recipe {reference!r} of plugin {entry.plugin}: {error}") from error
-
-
-def _read_file(path: Path) -> tuple[str, str]:
-    if path.is_dir():
-        path = path / "recipe.toml"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise RecipeError(
-            f"expected a recipe file, received {path}: {reason}", hint="`cnnforge list recipes` lists the built-in ones"
-        ) from error
-    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in path.stem.lower()).strip("-")
-    return text, name if name[:1].isalpha() else f"recipe-{name}".rstrip("-")

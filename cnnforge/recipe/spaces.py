@@ -9,8 +9,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from cnnforge.errors import RecipeError, did_you_mean
-from cnnforge.host.marks import Choice, EachInt, FloatRange, IntRange, SearchSpace
-from cnnforge.host.specs import Options, search_space
+from cnnforge.host import Choice, EachInt, FloatRange, IntRange, Options, SearchSpace, search_space
 from cnnforge.recipe.schema import RangeSection, TrainingSection, TuningSection
 
 WHOLE_ARCHITECTURE = "architecture"

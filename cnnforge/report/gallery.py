@@ -41,7 +41,7 @@ class Gallery:
 
 def gallery(files: RunFiles) -> Gallery:
     """Return the photographs of a report, with pictures as long as they fit into ``MAX_PICTURE_BYTES``."""
-    embedded = _Embedded(files.directory.path, MAX_PICTURE_BYTES)
+    embedded = _Embedded(files.directory, MAX_PICTURE_BYTES)
 
     def show(entries: Iterable[dict[str, Any]]) -> list[Shown]:
         return [
@@ -61,7 +61,7 @@ def gallery(files: RunFiles) -> Gallery:
 
 def augmentation(files: RunFiles) -> str:
     """Return the sheet of augmented training images as a URI, empty if there is none."""
-    return _Embedded(files.directory.path, MAX_SHEET_BYTES).uri(files.directory.augmentation.name)
+    return _Embedded(files.directory, MAX_SHEET_BYTES).uri("augmentation.jpg")
 
 
 class _Embedded:

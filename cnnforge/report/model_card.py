@@ -6,9 +6,8 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.report import numbers as formats
-from cnnforge.report import sections, trust
+from cnnforge.recipe import AugmentationSection
+from cnnforge.report import numbers as formats, sections, trust
 from cnnforge.report.run_files import RunFiles
 
 _MAX_CLASSES = 20

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from cnnforge.report import numbers as formats
 
 
-def render(template: str, **values: Any) -> str:
-    """Return a page made from one of the templates of this package."""
+def render(package: str, template: str, **values: Any) -> str:
+    """Return a page made from a template in the folder ``templates`` of a package.
+
+    It may include ``report.css`` and import ``parts.html.j2``, which all pages of CNNForge have in common.
+    """
     environment = Environment(
-        loader=PackageLoader("cnnforge.results"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("cnnforge.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 MAX_LEFT_OUT = 50
@@ -38,7 +38,7 @@ class RunFiles:
         near_duplicates: Those of nearly identical ones that lie in several splits, then the others.
     """
 
-    directory: RunDir
+    directory: Path
     recipe_text: str
     run: dict[str, Any]
     epochs: list[dict[str, Any]]
@@ -57,37 +57,42 @@ class RunFiles:
         return planned and planned + training.get("fine_tuning", {}).get("epochs", 0)
 
 
-def read(run_dir: RunDir) -> RunFiles:
+def read_run_files(directory: Path) -> RunFiles:
     """Read a run directory.
 
     Raises:
         RecipeError: The folder holds no run.
         StorageError: A file in it is damaged.
     """
-    if not run_dir.run.is_file():
+    if not (directory / "run.json").is_file():
         raise RecipeError(
-            f"expected a run directory with {run_dir.run.name} in it, received {run_dir.path}",
+            f"expected a run directory with run.json in it, received {directory}",
             hint="`cnnforge run` prints where it writes",
         )
     left_out: list[tuple[str, str]] = []
     groups: dict[str, _Groups] = {"duplicates": {}, "near_duplicates": {}}
-    for line in files.read_lines(run_dir.manifest):
+    for line in files.read_lines(directory / "manifest.jsonl"):
         if line.get("left_out"):
             left_out.append((line["name"], line["left_out"]))
         for kind in groups.keys() & line.keys():
             groups[kind].setdefault(line[kind], []).append((line["name"], line.get("split", "")))
+    recipe = directory / "recipe.toml"
     return RunFiles(
-        directory=run_dir,
-        recipe_text=run_dir.recipe.read_text(encoding="utf-8") if run_dir.recipe.is_file() else "",
-        run=run_dir.read_run(),
-        epochs=[line for line in files.read_lines(run_dir.metrics) if "epoch" in line],
-        evaluation=files.read_json(run_dir.evaluation) if run_dir.evaluation.is_file() else {},
-        examples=files.read_json(run_dir.examples) if run_dir.examples.is_file() else {},
+        directory=directory,
+        recipe_text=recipe.read_text(encoding="utf-8") if recipe.is_file() else "",
+        run=files.read_json(directory / "run.json"),
+        epochs=[line for line in files.read_lines(directory / "metrics.jsonl") if "epoch" in line],
+        evaluation=_read_if_there(directory / "evaluation.json"),
+        examples=_read_if_there(directory / "examples.json"),
         left_out=left_out[:MAX_LEFT_OUT],
         num_left_out=len(left_out),
         duplicates=_first(groups["duplicates"]),
         near_duplicates=_first(groups["near_duplicates"]),
     )
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return files.read_json(path) if path.is_file() else {}
 
 
 def _first(groups: _Groups) -> list[list[tuple[str, str]]]:

@@ -10,9 +10,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from cnnforge.images.labelled_images import SPLITS
-from cnnforge.report import charts
-from cnnforge.report import numbers as formats
+from cnnforge.images import SPLITS
+from cnnforge.report import charts, numbers as formats
 from cnnforge.report.run_files import RunFiles
 
 MAX_MATRIX_CLASSES = 40
@@ -297,7 +296,7 @@ def commands(files: RunFiles) -> list[tuple[str, str]]:
     """Return the command that made the run and the one that repeats it, each with what it is."""
     argv: Sequence[str] = files.run.get("argv", ())
     original = shlex.join([Path(argv[0]).name, *argv[1:]]) if argv else ""
-    again = shlex.join(["cnnforge", "run", f"{files.directory.path.absolute().name}/recipe.toml"])
+    again = shlex.join(["cnnforge", "run", f"{files.directory.absolute().name}/recipe.toml"])
     rows = [("This run was made with", original), ("To repeat it, in the folder that holds this run", again)]
     return [(label, command) for label, command in rows if command]
 

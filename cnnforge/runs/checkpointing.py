@@ -9,19 +9,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnforge.data.feed import Feed
+from cnnforge.data import Feed
 from cnnforge.errors import RecipeError, StorageError
-from cnnforge.network.arrays import read_arrays, write_arrays
-from cnnforge.network.weights import variable_arrays
-from cnnforge.runs.run_dir import Run
-from cnnforge.system import files
-from cnnforge.system.interrupt import Interrupt
-from cnnforge.training import callback_state
+from cnnforge.network import read_arrays, variable_arrays, write_arrays
 from cnnforge.runs import checkpoints
-from cnnforge.training.callbacks import BestWeights
 from cnnforge.runs.checkpoints import Checkpoint
-from cnnforge.training.phases import Phase
-from cnnforge.training.rest_of_epoch import skip_steps
+from cnnforge.runs.run_dir import Run
+from cnnforge.system import Interrupt, files
+from cnnforge.training import BestWeights, Phase, capture_callbacks, restore_callbacks, skip_steps
 
 
 def build_state(model: keras.Model, feed: Feed) -> None:
@@ -109,7 +104,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         # Validation uses the same metrics for its own figures; what training measured must outlast it.
         arrays = self._arrays("metrics")
-        self._trained = (arrays, callback_state.capture(self._stateful, arrays))
+        self._trained = (arrays, capture_callbacks(self._stateful, arrays))
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._save_if_due()
@@ -135,7 +130,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         metrics = self._trained
         if metrics is None:
             arrays = self._arrays("metrics")
-            metrics = (arrays, callback_state.capture(self._stateful, arrays))
+            metrics = (arrays, capture_callbacks(self._stateful, arrays))
         path = checkpoints.next_path(folder)
         sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics[0])
         weights = self._best.weights
@@ -157,9 +152,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
                 )
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
-        callback_state.restore(
-            self._stateful, start.facts["callbacks"], arrays, accept_changes=self._run.accept_changes
-        )
+        restore_callbacks(self._stateful, start.facts["callbacks"], arrays, accept_changes=self._run.accept_changes)
         self._name_best()
 
     def _name_best(self) -> None:

@@ -73,10 +73,10 @@ def publish(path: Path, facts: Mapping[str, Any]) -> None:
     """Write the manifest of a checkpoint whose files are all there, and remove what no kept checkpoint needs."""
     facts = {"format": FORMAT_VERSION, **facts}
     files.write_json(path, {"sha256": _digest(facts), "checkpoint": facts}, indent=None)
-    remove_old(path.parent)
+    remove_old_checkpoints(path.parent)
 
 
-def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+def newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     """Return the newest whole checkpoint, or None.
 
     Args:
@@ -94,7 +94,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     return None
 
 
-def newest_manifest(folder: Path) -> Mapping[str, Any]:
+def newest_checkpoint_facts(folder: Path) -> Mapping[str, Any]:
     """Return what the newest whole manifest says, its files unseen; empty if there is none."""
     for path in _manifests(folder):
         try:
@@ -104,7 +104,7 @@ def newest_manifest(folder: Path) -> Mapping[str, Any]:
     return {}
 
 
-def remove_old(folder: Path, keep: int = _KEPT) -> None:
+def remove_old_checkpoints(folder: Path, keep: int = _KEPT) -> None:
     """Delete all checkpoints but the newest, and the weights that none of those names."""
     kept = _manifests(folder)[:keep]
     needed = {path.name for path in kept}

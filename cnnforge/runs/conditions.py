@@ -8,9 +8,8 @@ from typing import Any
 
 import keras
 
-from cnnforge.runs.run_dir import recorded_packages
-from cnnforge.system.processors import num_processors
-from cnnforge.training.precision import cpu_model
+from cnnforge.runs.recording import recorded_packages
+from cnnforge.system import cpu_model, num_processors
 
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
              "OMP_NUM_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS", "ONEDNN_MAX_CPU_ISA")  # fmt: skip

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnforge.data.image_rows import ImageRows
-from cnnforge.data.scan import Progress, Scan, scan
+from cnnforge.data import ImageRows, Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
-from cnnforge.host.registry import Registry
-from cnnforge.images.labelled_images import LabelledImages
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_evaluation
+from cnnforge.host import Registry
+from cnnforge.images import LabelledImages
+from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
+from cnnforge.runs.outcome import now
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.system.files import expanded, read_lines
+from cnnforge.system import expanded, read_lines
 
 if TYPE_CHECKING:
     from cnnforge.runs.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
@@ -70,11 +69,11 @@ def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registr
                 f"expected an option of the data source {source.name!r}, received --set {setting}."
                 f"{did_you_mean(key, options)} Known: {', '.join(options)}"
             )
-    core = {key: value for key, value in values["data"].items() if key in recipe.DataSection.model_fields}
+    core = {key: value for key, value in values["data"].items() if key in DataSection.model_fields}
     values["data"] = {**core, "subset": 1.0, "path": str(expanded(path).absolute())}
     for setting in settings:
-        recipe.apply_override(values, setting)
-    return resolve.resolve(recipe.from_values(values, values["name"], str(directory.recipe)), registry)
+        apply_override(values, setting)
+    return resolve(recipe_from_values(values, values["name"], str(directory.recipe)), registry)
 
 
 def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress: Progress) -> EvaluatedImages:
@@ -120,6 +119,22 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
     labels = label_of[np.asarray(images.labels)[rows]]
     warnings = [*_left_out(images, found), *_missing(trained.class_names, labels), *_seen(trained, found, rows)]
     return EvaluatedImages("all", found.rows, rows, [images.names[row] for row in rows], labels, warnings)
+
+
+def evaluate_run(
+    trained: TrainedRun, chosen: EvaluatedImages, directory: EvaluationDir, progress: Progress, *, location: str
+) -> dict[str, Any]:
+    """Evaluate a trained run and write the result into a new folder; return the content of ``evaluation.json``."""
+    predictions = Predictions(
+        chosen.split,
+        trained.class_names,
+        chosen.names,
+        chosen.labels,
+        predict_rows(trained.predictor(), chosen.images, chosen.rows, progress),
+    )
+    num_mistakes = trained.resolved.recipe.evaluation.num_mistakes
+    facts = {"location": location, "evaluated": now(), "warnings": list(chosen.warnings)}
+    return write_evaluation(directory, predictions, chosen.images, chosen.rows, num_mistakes, **facts)
 
 
 def _scan(trained: TrainedRun, images: LabelledImages, progress: Progress) -> Scan:

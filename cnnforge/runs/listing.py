@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from cnnforge.errors import StorageError
+from cnnforge.runs.locking import is_running
 from cnnforge.runs.run_dir import RunDir
-
-_QUIET_SECONDS = 24 * 3600.0  # without a lock to ask, a run counts as running until this long after its last write
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +73,6 @@ def summarize(directory: RunDir) -> RunSummary:
         )
     except (StorageError, AttributeError, KeyError, TypeError):
         return RunSummary(directory.path, "damaged", num_bytes=num_bytes)
-
-
-def is_running(directory: RunDir) -> bool:
-    """Return whether a process may be writing into a run directory this moment."""
-    lock = filelock.FileLock(directory.lock, timeout=0)
-    if not directory.lock.exists():
-        newest = max(path.lstat().st_mtime for path in (directory.path, *directory.path.rglob("*")))
-        return time.time() - newest < _QUIET_SECONDS
-    try:
-        with lock:
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:  # a folder that may only be read: what cannot be asked is taken for running
-        return True
 
 
 def _status(directory: RunDir, recorded: str) -> str:

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 from cnnforge.errors import InterruptedRunError, StorageError
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.system.interrupt import Interrupt
-from cnnforge.system.reporter import Reporter
+from cnnforge.system import Interrupt, Reporter
 
 
 def now() -> str:
@@ -37,10 +36,10 @@ def recorded(directory: RunDir, reporter: Reporter) -> Iterator[Interrupt]:
 
 
 def _note(directory: RunDir, reporter: Reporter, status: str, error: BaseException) -> None:
-    from cnnforge.report.writing import write_report
+    from cnnforge.report import write_report
 
     try:
         directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())
-        write_report(directory)
+        write_report(directory.path)
     except (OSError, StorageError) as second:  # the disk may be what ended the run
         reporter.warn(f"{directory.run} could not be brought up to date: {second}")

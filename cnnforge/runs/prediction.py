@@ -13,12 +13,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from cnnforge.data.decode import DecodeSettings, UnreadableImageError, decode
-from cnnforge.data.known_pixels import KnownPixels
-from cnnforge.images.given import GivenImage
-from cnnforge.network.predictor import BATCH_SIZE
+from cnnforge.data import DecodeSettings, KnownPixels, UnreadableImageError, decode
+from cnnforge.images import GivenImage
+from cnnforge.network import BATCH_SIZE
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge.system.processors import num_processors
+from cnnforge.system import num_processors
 
 _CHUNK = 8
 _MAX_IMAGES_AHEAD = 256
@@ -43,7 +42,7 @@ class _Decoded:
     reason: str = ""
 
 
-def predict(images: Iterable[GivenImage], trained: TrainedRun) -> Iterator[Prediction]:
+def predict_images(images: Iterable[GivenImage], trained: TrainedRun) -> Iterator[Prediction]:
     """Yield a prediction for each image, in the order given; memory does not grow with their number.
 
     The probabilities are those of ``cnnforge evaluate`` to the bit. Pixels that an image store has are taken from

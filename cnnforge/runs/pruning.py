@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cnnforge.runs.listing import SORT_KEYS, RunSummary
+from cnnforge.runs.locking import is_running
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.runs.listing import SORT_KEYS, RunSummary, is_running
 from cnnforge.system import files
 
 UNFINISHED = ("failed", "interrupted", "killed")
@@ -16,7 +17,7 @@ _KEPT = ("running", "damaged")  # never chosen
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PruningRules:
     """What is chosen.
 
     Args:
@@ -30,7 +31,7 @@ class Rules:
     older_than_days: float | None = None
 
 
-def prunable(runs: Sequence[RunSummary], rules: Rules, now: datetime.datetime) -> list[tuple[RunSummary, str]]:
+def prunable(runs: Sequence[RunSummary], rules: PruningRules, now: datetime.datetime) -> list[tuple[RunSummary, str]]:
     """Return the runs that the rules choose, each with the reason.
 
     Never a run that is running, nor the best run with weights of a recipe: its weights may be all that is left.
@@ -52,7 +53,7 @@ def prunable(runs: Sequence[RunSummary], rules: Rules, now: datetime.datetime) -
     return chosen
 
 
-def remove(run: RunSummary) -> bool:
+def remove_run(run: RunSummary) -> bool:
     """Delete a run, unless it is running by now; return whether it is gone.
 
     It is renamed first, so that nobody finds half of one.
@@ -76,7 +77,7 @@ def _first_of_each_recipe(ranked: Iterable[RunSummary], number: int) -> list[Run
     return [run for of_recipe in kept.values() for run in of_recipe[:number]]
 
 
-def _reason(run: RunSummary, rules: Rules, *, is_best: bool) -> str:
+def _reason(run: RunSummary, rules: PruningRules, *, is_best: bool) -> str:
     if rules.unfinished and run.status in UNFINISHED:
         return run.status
     if rules.keep_best is not None and run.status == "finished" and not is_best:
@@ -85,7 +86,7 @@ def _reason(run: RunSummary, rules: Rules, *, is_best: bool) -> str:
     return f"older than {rules.older_than_days:g} days" if is_by_age_alone and rules.older_than_days is not None else ""
 
 
-def _is_old(run: RunSummary, rules: Rules, now: datetime.datetime) -> bool:
+def _is_old(run: RunSummary, rules: PruningRules, now: datetime.datetime) -> bool:
     if rules.older_than_days is None:
         return True
     return now - datetime.datetime.fromisoformat(run.started) > datetime.timedelta(days=rules.older_than_days)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.runs.run_dir import RunDir, plugin_versions
-from cnnforge.system import files
-from cnnforge.system.differences import differences
-from cnnforge.runs import checkpoints
+from cnnforge.recipe import ResolvedRecipe
+from cnnforge.runs.checkpoints import newest_checkpoint_facts
+from cnnforge.runs.recording import plugin_versions
+from cnnforge.runs.run_dir import RunDir
+from cnnforge.system import differences, files
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
 
@@ -23,7 +23,7 @@ def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
 
 def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
     """Return a line for each difference between a recipe and its plugins and those of the newest checkpoint."""
-    facts = checkpoints.newest_manifest(directory.checkpoints)
+    facts = newest_checkpoint_facts(directory.checkpoints)
     return differences(facts["identity"], identity(resolved)) if facts else []
 
 

@@ -10,40 +10,41 @@ from typing import Any
 
 import keras
 
-from cnnforge.data.changes import check_unchanged
-from cnnforge.data.feed import Feed
-from cnnforge.data.prepare import PreparedData, prepare
+from cnnforge.data import Feed, PreparedData, check_unchanged, prepare
 from cnnforge.errors import TrainingError
-from cnnforge.evaluation import evaluation, examples
-from cnnforge.evaluation.predictions import Predictions
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.images.labelled_images import LabelledImages
-from cnnforge.network import components
-from cnnforge.network.building import compile_model, compiled_model, trained_model
-from cnnforge.network.predictor import Predictor
+from cnnforge.evaluation import Predictions, predict_rows, write_evaluation, write_examples
+from cnnforge.host import PluginHost
+from cnnforge.images import LabelledImages
+from cnnforge.network import Predictor, compile_model, compiled_model, components, trained_model
+from cnnforge.recipe import ResolvedRecipe
+from cnnforge.report import write_report
+from cnnforge.runs.checkpointing import Checkpointing, build_state
+from cnnforge.runs.checkpoints import Checkpoint, newest_checkpoint, remove_old_checkpoints
+from cnnforge.runs.conditions import conditions
 from cnnforge.runs.outcome import now, recorded
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.report.writing import write_report
 from cnnforge.runs.resuming import identity
 from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.system import files
-from cnnforge.system.differences import differences
-from cnnforge.system.interrupt import Interrupt
-from cnnforge.system.reporter import Reporter
-from cnnforge.training import backbone, callbacks, lost_device, memory, precision
-from cnnforge.runs import checkpoints
-from cnnforge.training.augmentation_sheet import write_sheet
-from cnnforge.training.averages import with_averages
-from cnnforge.runs.checkpointing import Checkpointing, build_state
-from cnnforge.runs.checkpoints import Checkpoint
-from cnnforge.runs.conditions import conditions
-from cnnforge.training.feeds import make_feeds
-from cnnforge.training.peak_memory import peak_memory_bytes
-from cnnforge.training.phases import Phase, let_backbone_learn, phases
-from cnnforge.training.rest_of_epoch import CallbacksFrom
+from cnnforge.system import Interrupt, Reporter, differences, files
+from cnnforge.training import (
+    CallbacksFrom,
+    Phase,
+    callbacks,
+    choose_precision,
+    explain_lost_device,
+    explain_memory_errors,
+    let_backbone_learn,
+    make_feeds,
+    peak_memory_bytes,
+    phases,
+    precision,
+    precision_setting,
+    run_backbone_once,
+    with_averages,
+    write_sheet,
+)
 
 
-def run(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
+def execute(run: Run, images: LabelledImages, host: PluginHost, reporter: Reporter) -> None:
     """Train, evaluate and report one recipe, from the newest checkpoint in the run directory if it has one.
 
     Args:
@@ -72,7 +73,7 @@ def _run(job: _Job, images: LabelledImages, interrupt: Interrupt) -> None:
     for phase in phases(resolved):  # a mistake in the last must not come to light after the first
         components.build_schedule(phase.resolved.recipe.training, len(feeds["train"]))
     compiled = partial(compiled_model, resolved, len(data.manifest.class_names), len(feeds["train"]))
-    with memory.explained(partial(compiled, precision.FLOAT32), feeds["train"]), lost_device.explained():
+    with explain_memory_errors(partial(compiled, precision.FLOAT32), feeds["train"]), explain_lost_device():
         model = job.build(compiled, feeds["train"])
         job.train(model, data, feeds, interrupt)
     result = job.evaluate(data)
@@ -106,7 +107,7 @@ class _Training:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """The steps of a run, in the order in which :func:`run` takes them."""
+    """The steps of a run, in the order in which :func:`execute` takes them."""
 
     run: Run
     host: PluginHost
@@ -145,7 +146,7 @@ class _Job:
     def build(self, compiled: Callable[[str], keras.Model], feed: Feed) -> keras.Model:
         """Return the compiled model in the precision that suits it, or that was chosen when the run began."""
         images, targets, *_ = feed[0]
-        chosen = precision.choose(self.resolved.recipe.training.precision, compiled, (images, targets))
+        chosen = choose_precision(self.resolved.recipe.training.precision, compiled, (images, targets))
         before = self.directory.read_run().get("precision", {})
         if before.get("policy") == chosen.policy or self.resolved.recipe.training.precision == "auto":
             chosen = replace(chosen, **before)
@@ -164,12 +165,12 @@ class _Job:
         policy = self.directory.read_run()["precision"]["policy"]
         facts = {"identity": identity(self.decided(policy)), "conditions": conditions()}
         start = self.start(facts["conditions"])
-        log, best = callbacks.MetricsLog(self.directory), callbacks.BestWeights(self.directory)
+        log, best = callbacks.MetricsLog(self.directory.metrics), callbacks.BestWeights(self.directory.checkpoints)
         training = _Training(phases(self.resolved), log, best, facts, interrupt)
         for phase in training.phases[0 if start is None else start.phase :]:
             feeds = make_feeds(phase.resolved, data) if phase.number else feeds
             self.begin(phase, model, feeds, len(data.manifest.class_names))
-            trained, trained_feeds = backbone.run_once(model, phase.resolved, data, feeds, self.reporter)
+            trained, trained_feeds = run_backbone_once(model, phase.resolved, data, feeds, self.reporter)
             if trained is not model:
                 self.lap("features")
             self.fit(phase, trained, trained_feeds, training, start)
@@ -184,7 +185,7 @@ class _Job:
         """Make the network ready for a phase; for the first it is."""
         settings = phase.resolved.recipe.training
         if phase.number == 0 and settings.augmentation.is_on:
-            write_sheet(self.directory, feeds["train"], settings.augmentation)
+            write_sheet(self.directory.augmentation, feeds["train"], settings.augmentation)
         if phase.number == 0 or settings.fine_tuning is None:
             return
         count = let_backbone_learn(model, str(self.resolved.architecture.spec.backbone), settings.fine_tuning.layers)
@@ -195,7 +196,7 @@ class _Job:
 
     def decided(self, policy: str) -> ResolvedRecipe:
         """Return the recipe with the precision that was chosen."""
-        training = self.resolved.recipe.training.model_copy(update={"precision": precision.setting(policy)})
+        training = self.resolved.recipe.training.model_copy(update={"precision": precision_setting(policy)})
         return replace(self.resolved, recipe=self.resolved.recipe.model_copy(update={"training": training}))
 
     def fit(
@@ -251,7 +252,7 @@ class _Job:
         """Return the checkpoint to go on from and say so, and whether the bits can still be the same."""
         with files.storage_errors(self.directory.checkpoints):
             self.directory.checkpoints.mkdir(exist_ok=True)
-        found = checkpoints.newest(self.directory.checkpoints, self.reporter.warn)
+        found = newest_checkpoint(self.directory.checkpoints, self.reporter.warn)
         if found is None:
             return None
         changes = differences(found.facts["conditions"], now_conditions)
@@ -276,24 +277,24 @@ class _Job:
             manifest.class_names,
             [manifest.names[row] for row in rows],
             manifest.labels[rows],
-            evaluation.predict(
+            predict_rows(
                 Predictor(model),
                 data.rows,
                 rows,
                 lambda done, total: self.reporter.progress("Evaluating", done, total),
             ),
         )
-        result = evaluation.write(self.directory, predictions, data.rows, rows, settings.num_mistakes)
+        result = write_evaluation(self.directory, predictions, data.rows, rows, settings.num_mistakes)
         self.lap("evaluation")
-        examples.write(self.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+        write_examples(self.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
         self.lap("explanation")
         return result
 
     def conclude(self, result: dict[str, Any]) -> None:
         """Write the report and say how it went."""
-        checkpoints.remove_old(self.directory.checkpoints, keep=1)
+        remove_old_checkpoints(self.directory.checkpoints, keep=1)
         self.directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
-        write_report(self.directory)
+        write_report(self.directory.path)
         low, high = result["accuracy_interval"]
         self.reporter.finish(
             f"Accuracy {result['accuracy']:.3f} on {result['num_images']:,} {result['split']} images"

@@ -7,14 +7,11 @@ from typing import Any
 
 import keras
 
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data import DecodeSettings
 from cnnforge.errors import RecipeError, StorageError
-from cnnforge.host.registry import Registry
-from cnnforge.network.building import trained_model
-from cnnforge.network.predictor import Predictor
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.recipe.resolving import ResolvedRecipe
+from cnnforge.host import Registry
+from cnnforge.network import Predictor, trained_model
+from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
 from cnnforge.runs.run_dir import RunDir
 
 
@@ -41,7 +38,7 @@ class TrainedRun:
         return Predictor(self.model)
 
 
-def load(directory: RunDir, registry: Registry) -> TrainedRun:
+def load_trained_run(directory: RunDir, registry: Registry) -> TrainedRun:
     """Return a trained run: the network built by its plugin from the run's own recipe, then given its best weights.
 
     Nothing in the run directory is executed: the recipe is checked text, the weights are numbers.
@@ -58,7 +55,7 @@ def load(directory: RunDir, registry: Registry) -> TrainedRun:
             f"expected a run with trained weights, received {directory.path}, which has none",
             hint="`cnnforge run` writes them after the first epoch",
         )
-    resolved = resolve.resolve(recipe.load(str(directory.recipe), registry), registry)
+    resolved = resolve(load_recipe(str(directory.recipe), registry), registry)
     class_names = _class_names(directory, facts)
     sha256 = str(facts["weights"].get("sha256"))
     model = trained_model(resolved, len(class_names), directory.best_weights, sha256)

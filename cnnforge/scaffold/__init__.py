@@ -11,7 +11,7 @@ from string import Template
 
 import cnnforge
 from cnnforge.errors import RecipeError
-from cnnforge.host.specs import NAME_PATTERN
+from cnnforge.host import NAME_PATTERN
 from cnnforge.system import files
 
 _DISTRIBUTION_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

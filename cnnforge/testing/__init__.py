@@ -10,9 +10,6 @@ plugin without any test code, and the fixtures ``plugin_host``, ``tiny_images`` 
 is installed (``cnnforge/testing/pytest_plugin.py``).
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from cnnforge.testing.architecture import ArchitectureContract
-from cnnforge.testing.data_source import DataSourceContract
-
-__all__ = ["ArchitectureContract", "DataSourceContract"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

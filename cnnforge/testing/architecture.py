@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 import pytest
 
-from cnnforge.host.specs import ArchitectureSpec
+from cnnforge.host import ArchitectureSpec
 from cnnforge.testing import learning_checks, network_checks
 from cnnforge.testing.network import Network
 from cnnforge.testing.plugin import PluginContract

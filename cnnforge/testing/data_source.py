@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from cnnforge.host.specs import DataSourceSpec, Options
-from cnnforge.images.labelled_images import LabelledImages
+from cnnforge.host import DataSourceSpec, Options
+from cnnforge.images import LabelledImages
 from cnnforge.testing import source_checks
 from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.plugin_checks import restored

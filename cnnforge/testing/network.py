@@ -9,9 +9,8 @@ import keras
 import numpy as np
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.host.registry import Entry
-from cnnforge.host.specs import ArchitectureSpec, Options
-from cnnforge.network.building import build_network
+from cnnforge.host import ArchitectureSpec, Entry, Options
+from cnnforge.network import build_network
 from cnnforge.testing.failure import fail
 from cnnforge.testing.images import COLORS, colored
 

@@ -12,18 +12,14 @@ import keras
 import numpy as np
 
 from cnnforge.errors import CnnforgeError, RecipeError
-from cnnforge.host.deferred import import_deferred
-from cnnforge.host.marks import EachInt
-from cnnforge.host.registry import Entry
-from cnnforge.host.specs import ArchitectureSpec, Options, search_space
-from cnnforge.network.pretrained import weights_follow
-from cnnforge.network.weights import load_weights, save_weights
-from cnnforge.system.processes import call_elsewhere
+from cnnforge.host import ArchitectureSpec, EachInt, Entry, Options, import_deferred, search_space
+from cnnforge.network import load_weights, save_weights, weights_follow
+from cnnforge.system import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
 from cnnforge.testing.plugin_checks import restored
-from cnnforge.tuning import space as spaces
-from cnnforge.tuning.conditional import check, discover, drawing_of, draws
+from cnnforge_tuning import space as spaces
+from cnnforge_tuning.conditional import check, discover, drawing_of, draws
 
 MAX_CORNERS = 16
 _TOLERANCE = 1e-4
@@ -187,7 +183,7 @@ def check_export(model: keras.Model, folder: Path) -> None:
 
 def check_backbone(model: keras.Model, name: str) -> None:
     """Check that the backbone is a layer through which all of the network goes, and which works apart from the head."""
-    from cnnforge.training.backbone import split_at
+    from cnnforge.training import split_at
 
     try:
         backbone, head = split_at(model, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge.host.specs import ArchitectureSpec
+from cnnforge.host import ArchitectureSpec
 from cnnforge.testing import ArchitectureContract, DataSourceContract
 from cnnforge.testing.pytest_plugin import requested
 

@@ -8,12 +8,10 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from cnnforge.cli.plugin_check import HEAVY
+from cnnforge.cli import HEAVY
 from cnnforge.errors import CnnforgeError
-from cnnforge.host.plugin_host import ENTRY_POINT_GROUP, PluginHost
-from cnnforge.host.registry import Entry, Registry
-from cnnforge.host.specs import Options, Spec
-from cnnforge.recipe.validation import validate
+from cnnforge.host import ENTRY_POINT_GROUP, Entry, Options, PluginHost, Registry, Spec
+from cnnforge.recipe import validate
 from cnnforge.testing.failure import fail
 
 _IMPORT = (

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.registry import Entry, Registry
+from cnnforge.host import Entry, PluginHost, Registry
 
 requested: list[Any] = []
 """The specs whose contracts ``--cnnforge-plugin`` asks for."""
@@ -39,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     registry = Registry(PluginHost.discover())
     requested[:] = [spec for plugin in wanted for spec in _specs(registry, plugin)]
-    module = str(Path(__file__).with_name("testing") / "of_plugin.py")
+    module = str(Path(__file__).with_name("of_plugin.py"))
     named = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
     config.args = [*(argument for argument in named if argument != module), module]
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.data.decode import DecodeSettings, decode
+from cnnforge.data import DecodeSettings, decode
 from cnnforge.errors import CnnforgeError
-from cnnforge.host.deferred import import_deferred
-from cnnforge.host.specs import DataSourceSpec, Options
-from cnnforge.images.labelled_images import LabelledImages
-from cnnforge.recipe.validation import validate
-from cnnforge.system.processes import call_elsewhere
+from cnnforge.host import DataSourceSpec, Options, import_deferred
+from cnnforge.images import LabelledImages
+from cnnforge.recipe import validate
+from cnnforge.system import call_elsewhere
 from cnnforge.testing.failure import fail
 
 MAX_READ = 48

@@ -1,1 +1,5 @@
 """From prepared data and a recipe to a trained model."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

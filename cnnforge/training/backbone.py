@@ -20,15 +20,11 @@ import filelock
 import keras
 import numpy as np
 
-from cnnforge.data.decode import DecodeSettings
-from cnnforge.data.feed import Feed
-from cnnforge.data.prepare import PreparedData
-from cnnforge.data.store import features_dir, settings_key
+from cnnforge.data import DecodeSettings, Feed, PreparedData, features_dir, settings_key
 from cnnforge.errors import PluginError
 from cnnforge.network import components
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.system import files
-from cnnforge.system.reporter import Reporter
+from cnnforge.recipe import ResolvedRecipe
+from cnnforge.system import Reporter, files
 
 _BATCH_SIZE = 64
 _MAX_KEPT = 8  # sets of features; the least recently used go first
@@ -105,7 +101,7 @@ def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
     return keras.Model(model.input, features, name="backbone"), keras.Model(features, model.output, name="head")
 
 
-def run_once(
+def run_backbone_once(
     model: keras.Model, resolved: ResolvedRecipe, data: PreparedData, feeds: dict[str, Feed], reporter: Reporter
 ) -> tuple[keras.Model, dict[str, Feed]]:
     """Return what is to be trained and on what: the model on its backbone's features if it is frozen, else as it is.

@@ -21,14 +21,16 @@ class _NotPlainError(Exception):
     """A value that cannot be saved."""
 
 
-def capture(callbacks: Sequence[keras.callbacks.Callback], arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+def capture_callbacks(
+    callbacks: Sequence[keras.callbacks.Callback], arrays: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
     """Return the state of callbacks as JSON, and put what it has of arrays into ``arrays``."""
     return [
         {"class": type(callback).__name__, "state": _plain_items(_state(callback), arrays)} for callback in callbacks
     ]
 
 
-def restore(
+def restore_callbacks(
     callbacks: Sequence[keras.callbacks.Callback],
     saved: Sequence[Mapping[str, Any]],
     arrays: Mapping[str, np.ndarray],

@@ -6,20 +6,19 @@ import json
 import math
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
 import keras
 
-from cnnforge.data.feed import Feed
+from cnnforge.data import Feed
 from cnnforge.errors import TrainingDivergedError
-from cnnforge.network.weights import save_weights
-from cnnforge.runs.run_dir import RunDir
-from cnnforge.system import files
-from cnnforge.system.reporter import Reporter
+from cnnforge.network import save_weights
+from cnnforge.system import Reporter, files
 
 
 class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
-    """Appends one line of metrics an epoch to ``metrics.jsonl``.
+    """Appends one line of metrics an epoch to a file: the run's ``metrics.jsonl``.
 
     ``images_per_second`` counts the training steps alone, without validation and saving. ``waiting_seconds`` is how
     long training stood still because the feed had not finished the next batch.
@@ -28,10 +27,10 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
     feed: Feed
     """The training images of the phase."""
 
-    def __init__(self, run_dir: RunDir) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__()
         self.history: list[dict[str, Any]] = []
-        self._run_dir = run_dir
+        self._path = path
         self._epoch_start = self._last_batch_end = self._waiting = 0.0
 
     def get_state(self) -> dict[str, Any]:
@@ -73,10 +72,10 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
             **{name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"},
         }
         self.history.append(line)
-        files.append_line(self._run_dir.metrics, json.dumps(line))
+        files.append_line(self._path, json.dumps(line))
 
     def _rewrite(self) -> None:
-        files.write_text(self._run_dir.metrics, "".join(json.dumps(line) + "\n" for line in self.history))
+        files.write_text(self._path, "".join(json.dumps(line) + "\n" for line in self.history))
 
     def summary(self) -> dict[str, float]:
         """Return the median speed and the share of training that waited for data."""
@@ -95,10 +94,10 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     own, so that no checkpoint ever names weights that were overwritten; ``weights`` is what ``run.json`` says of it.
     """
 
-    def __init__(self, run_dir: RunDir) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
         self.weights: dict[str, Any] = {}
-        self._run_dir = run_dir
+        self._folder = folder
         self._best = -math.inf
 
     def get_state(self) -> dict[str, Any]:
@@ -112,7 +111,7 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         score = self._score(logs or {})
         if math.isfinite(score) and score > self._best:
-            path = self._run_dir.checkpoints / f"best-{epoch + 1:04}.npz"
+            path = self._folder / f"best-{epoch + 1:04}.npz"
             self.weights = {"epoch": epoch + 1, "file": path.name, "sha256": save_weights(self.model, path)}
             self._best = score
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from cnnforge.data.augment import augment_batch
-from cnnforge.data.feed import Feed, class_weights, encode_targets
-from cnnforge.data.prepare import PreparedData
+from cnnforge.data import Feed, PreparedData, augment_batch, class_weights, encode_targets
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.images.labelled_images import SPLITS
+from cnnforge.images import SPLITS
 from cnnforge.network import components
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.recipe.schema import TrainingSection
-from cnnforge.system.backend import process_position
+from cnnforge.recipe import ResolvedRecipe, TrainingSection
+from cnnforge.system import process_position
 
 
 def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:

@@ -13,7 +13,7 @@ _FAILURE = re.compile(r"\b(CUDA_ERROR_(?!OUT_OF_MEMORY)\w+|(?:cuda|hip)Error(?!O
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def explain_lost_device() -> Iterator[None]:
     """Turn the failure of a GPU or its driver into an error that says how to go on.
 
     Raises:

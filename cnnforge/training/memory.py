@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import keras
 
-from cnnforge.data.feed import Feed
+from cnnforge.data import Feed
 from cnnforge.errors import TrainingError
 
 
 @contextmanager
-def explained(compiled_model: Callable[[], keras.Model], feed: Feed) -> Iterator[None]:
+def explain_memory_errors(compiled_model: Callable[[], keras.Model], feed: Feed) -> Iterator[None]:
     """Turn a backend's want of memory into an error that names a batch size that fits, after trying it.
 
     Args:

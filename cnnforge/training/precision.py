@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,9 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cnnforge.system import files
-from cnnforge.system.cache import cache_dir
-from cnnforge.system.processors import num_processors
+from cnnforge.system import cache_dir, cpu_flags, cpu_model, files, num_processors
 
 BFLOAT16 = "mixed_bfloat16"
 FLOAT32 = "float32"
@@ -38,7 +34,7 @@ class Precision:
     reason: str
 
 
-def choose(
+def choose_precision(
     wanted: str, compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]
 ) -> Precision:
     """Return the policy to train under.
@@ -61,7 +57,7 @@ def choose(
         return measured
 
 
-def setting(policy: str) -> str:
+def precision_setting(policy: str) -> str:
     """Return the value of ``training.precision`` that always gives this policy."""
     return policy.removeprefix("mixed_")
 
@@ -71,7 +67,7 @@ def has_bfloat16() -> bool:
     capability = _gpu_compute_capability()
     if capability is not None:
         return capability >= _MIN_COMPUTE_CAPABILITY
-    return any(flag in _cpu_flags() for flag in _CPU_FLAGS)
+    return any(flag in cpu_flags() for flag in _CPU_FLAGS)
 
 
 def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]) -> Precision:
@@ -112,31 +108,3 @@ def _gpu_compute_capability() -> float | None:
         device = jax.devices()[0]
         return float(getattr(device, "compute_capability", 0)) if device.platform == "gpu" else None
     return None
-
-
-def _cpu_flags() -> frozenset[str]:
-    return frozenset(_cpu_line("flags").split() + _cpu_line("Features").split())
-
-
-def cpu_model() -> str:
-    """Return the name of the processor."""
-    return _cpu_line("model name") or platform.processor()
-
-
-def _cpu_line(name: str) -> str:
-    """Return the value of the first line of that name in what the system says of its processors."""
-    try:
-        if platform.system() == "Darwin":
-            return _macos_cpu_line(name)
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == name), "")
-
-
-def _macos_cpu_line(name: str) -> str:
-    keys = {"flags": "hw.optional.arm.FEAT_BF16", "model name": "machdep.cpu.brand_string"}
-    if name not in keys:
-        return ""
-    value = subprocess.run(["sysctl", "-n", keys[name]], capture_output=True, text=True, check=True).stdout.strip()
-    return ("bf16" if value == "1" else "") if name == "flags" else value

@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from cnnforge.data.feed import Feed
+from cnnforge.data import Feed
 
 
 class CallbacksFrom(keras.callbacks.CallbackList):  # type: ignore[misc]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge.system.download import Progress, RemoteFile, data_dir, fetch
+from cnnforge.system import Progress, RemoteFile, data_dir, fetch
 
 ARCHIVE = RemoteFile(
     name="kagglecatsanddogs_5340.zip",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import cnnforge
 from cnnforge.errors import DataError
-from cnnforge.images.opening import ImageFile, ImageFiles, open_files
+from cnnforge.images import ImageFile, ImageFiles, open_files
 from cnnforge_catsdogs import CatsDogsOptions
 from cnnforge_catsdogs.download import ARCHIVE, downloaded_path
 

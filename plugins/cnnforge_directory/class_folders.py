@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cnnforge import ImageFiles
 from cnnforge.errors import DataError
-from cnnforge.images.labelled_images import SPLIT_OF_NAME
+from cnnforge.images import SPLIT_OF_NAME
 from cnnforge_directory.classes import check_wanted
 from cnnforge_directory.labelled_file import LAYOUT, LabelledFile
 

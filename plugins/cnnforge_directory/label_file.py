@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cnnforge import ImageFiles
 from cnnforge.errors import DataError, did_you_mean
-from cnnforge.images.labelled_images import SPLIT_OF_NAME
+from cnnforge.images import SPLIT_OF_NAME
 from cnnforge_directory.labelled_file import LabelledFile
 
 _REQUIRED = ("name", "label")

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnforge.data.prepare import open_source, prepare
+from cnnforge.data.preparing import open_source, prepare
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
 
 FOLDERS = {"train": "training", "validation": "validation", "test": "testing"}
 
@@ -88,8 +88,8 @@ def unpack(archive: Path, work: Path, subset: float) -> Path:
     """Write the photographs into class folders of the splits that CNNForge's runs use."""
     registry = Registry(PluginHost.discover())
     changes = [f"data.path={str(archive.absolute())!r}", "data.store='off'", f"data.subset={subset}"]
-    loaded = recipe.load("catsdogs", registry, changes)
-    resolved = resolve.resolve(loaded, registry)
+    loaded = load_recipe("catsdogs", registry, changes)
+    resolved = resolve(loaded, registry)
     images = open_source(resolved)
     manifest = prepare(resolved, images, lambda done, total: None).manifest
     for split, name in FOLDERS.items():

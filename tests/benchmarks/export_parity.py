@@ -16,14 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from cnnforge.cli.table import render
-from cnnforge.export import golden, parity
-from cnnforge.export.export import export
-from cnnforge.export.formats import Format, Quantization
-from cnnforge.export.golden import SplitImages
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.runs import run_dir, trained_run
+from cnnforge.runs.naming import find_run
+from cnnforge.runs.trained_run import load_trained_run
 from cnnforge.system.reporter import SilentReporter
+from cnnforge_export import golden, parity
+from cnnforge_export.export import export
+from cnnforge_export.formats import Format, Quantization
+from cnnforge_export.golden import SplitImages
 
 MODELS = [*((chosen, None) for chosen in Format), *((Format.LITERT, quantize) for quantize in Quantization)]
 
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--split", default="test")
     arguments = parser.parse_args()
-    trained = trained_run.load(run_dir.find(arguments.run), Registry(PluginHost.discover()))
+    trained = load_trained_run(find_run(arguments.run), Registry(PluginHost.discover()))
     images = golden.read(trained, arguments.split, 10**9, max_photograph_bytes=10**10)
     expected = trained.predictor()(images.pixels)
     before = (expected.argmax(axis=1) == images.labels).mean()

@@ -89,16 +89,17 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     import numpy as np
 
     from cnnforge.data.known_pixels import KnownPixels
-    from cnnforge.data.scan import scan
+    from cnnforge.data.scanning import scan
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
     from cnnforge.images import opening as image_files
     from cnnforge.images.given import given_images
     from cnnforge.images.labelled_images import LabelledImages
-    from cnnforge.runs import prediction, trained_run
+    from cnnforge.runs.prediction import predict_images
     from cnnforge.runs.run_dir import RunDir
+    from cnnforge.runs.trained_run import load_trained_run
 
-    trained = trained_run.load(RunDir(run), Registry(PluginHost.discover()))
+    trained = load_trained_run(RunDir(run), Registry(PluginHost.discover()))
     files = image_files.open_files(folder)
     names = [file.name for file in files.files]
     images = LabelledImages(
@@ -113,7 +114,7 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     size = trained.decoding.shape[:2]
 
     def ours() -> None:
-        found = list(prediction.predict(given_images([str(folder)], sys.stdin.buffer), trained))
+        found = list(predict_images(given_images([str(folder)], sys.stdin.buffer), trained))
         assert len(found) == len(names) and not any(item.reason for item in found)
 
     def without_store() -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.runs.checkpointing import Checkpointing
-from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.checkpoints import newest_checkpoint
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.training.callbacks import BestWeights
 
@@ -99,7 +99,7 @@ def stop(folder: Path, given: Sequence[str], seconds: float) -> Stop:
         start = time.perf_counter()
         code = process.wait()
         taken = time.perf_counter() - start
-    stopped = newest(RunDir(folder / "stopped").checkpoints, print)
+    stopped = newest_checkpoint(RunDir(folder / "stopped").checkpoints, print)
     assert stopped is not None
     return Stop(code, taken, stopped.epoch, stopped.batch)
 

@@ -12,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from cnnforge.data.prepare import open_source, prepare
+from cnnforge.data.preparing import open_source, prepare
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
 
 
 def main() -> None:
@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     registry = Registry(PluginHost.discover())
-    loaded = recipe.load("catsdogs", registry, [f"data.path={str(arguments.archive.absolute())!r}"])
-    resolved = resolve.resolve(loaded, registry)
+    loaded = load_recipe("catsdogs", registry, [f"data.path={str(arguments.archive.absolute())!r}"])
+    resolved = resolve(loaded, registry)
     first, again = [], []
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as cache:

@@ -36,7 +36,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
-from cnnforge.data.decode import decode
+from cnnforge.data.decoding import decode
 from cnnforge.images.opening import open_files
 from cnnforge.network.predictor import class_probabilities
 
@@ -188,11 +188,10 @@ def per_image(load: Load, server_seconds: float, client_seconds: float) -> dict[
 def serve(run: Path, side: str) -> None:
     """Be the server of a side."""
     from cnnforge.cli.common import load_trained
-    from cnnforge.serve.app import create_app
-    from cnnforge.serve.limits import Limits
-    from cnnforge.serve.server import listen
-    from cnnforge.serve.server import serve as answer
-    from cnnforge.serve.service import Service
+    from cnnforge_serve.app import create_app
+    from cnnforge_serve.limits import Limits
+    from cnnforge_serve.server import listen, serve as answer
+    from cnnforge_serve.service import Service
 
     trained = load_trained(str(run))
     service = Service(trained, Limits(), 1 if side == "batches of one" else 32)

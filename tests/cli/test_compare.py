@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.results.mcnemar import mcnemar
+from cnnforge_compare.mcnemar import mcnemar
 
 
 @pytest.fixture

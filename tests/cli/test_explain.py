@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.results.explain import selection
+from cnnforge_explain import selection
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_only_litert_is_quantized(cli: Any, started: Path) -> None:
 
 def test_a_missing_package_names_the_command(cli: Any, started: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr("cnnforge.export.formats.find_spec", lambda name: None if "onnx" in name else real(name))
+    monkeypatch.setattr("cnnforge_export.formats.find_spec", lambda name: None if "onnx" in name else real(name))
     done = cli("export", str(started), "--format", "onnx")
     assert done.code == 2
     assert "onnx, tf2onnx, onnxruntime" in done.err

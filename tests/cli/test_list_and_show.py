@@ -9,7 +9,7 @@ import pytest
 
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe.schema import load
+from cnnforge.recipe.loading import load_recipe
 
 CLAIMER = """
     import cnnforge
@@ -120,9 +120,9 @@ def test_show_prints_a_recipe_complete_as_toml_and_what_it_searches(cli, tmp_pat
     path = tmp_path / "copied.toml"
     path.write_text(toml, encoding="utf-8")
     registry = Registry(PluginHost.discover())
-    copied = load(str(path), registry)
+    copied = load_recipe(str(path), registry)
     assert copied.architecture.model_extra.keys() >= {"filters", "kernel_size", "dropout"}
-    assert copied.training == load("catsdogs", registry).training
+    assert copied.training == load_recipe("catsdogs", registry).training
     sections = {"data", "architecture", "training", "evaluation", "tuning", "executor"}
     assert set(tomllib.loads(toml)) == {"name", "format", *sections}
     assert text.endswith("4,096 configurations times a continuum\n")

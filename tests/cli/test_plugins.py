@@ -29,6 +29,8 @@ BROKEN = {
     ),
 }
 
+BUILT_IN = ("catsdogs", "compare", "directory", "explain", "export", "fast_cpu", "serve", "tuning")
+
 
 @pytest.fixture
 def plugins(site, monkeypatch):
@@ -56,9 +58,7 @@ def test_plugins_lists_id_version_load_time_state_and_error(cli, plugins, monkey
     monkeypatch.setenv("CNNFORGE_DISABLE_PLUGINS", "exits")
     found = {item["id"]: item for item in json.loads(cli("plugins", "--json").out)}
     assert {plugin: item["state"] for plugin, item in found.items()} == {
-        "cnnforge:catsdogs": "ok",
-        "cnnforge:directory": "ok",
-        "cnnforge:local": "ok",
+        **{f"cnnforge:{name}": "ok" for name in BUILT_IN},
         "toys:main": "ok",
         "raises:main": "broken",
         "misspelt:main": "broken",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.results.reproduction import compare
 from cnnforge.runs.run_dir import RunDir
+from cnnforge_compare.reproduction import compare
 
 
 @pytest.fixture(scope="module")

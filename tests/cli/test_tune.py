@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from cnnforge.cli.study_view import LiveView, LogView, counts_line, summary, trial_line
-from cnnforge.tuning import results
-from cnnforge.tuning.confirmation import confirm
-from cnnforge.tuning.search import Search
+from cnnforge_tuning import results
+from cnnforge_tuning.confirmation import confirm
+from cnnforge_tuning.search import Search
+from cnnforge_tuning.study_view import LiveView, LogView, counts_line, summary, trial_line
 from tests.cli.test_light import CODE, HEAVY
 from tests.unit.tuning.conftest import FakeExecutor, make_study
 

@@ -18,20 +18,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.data.prepare import open_source
+from cnnforge.data.preparing import open_source
 from cnnforge.errors import DataError, ExportError, RecipeError
-from cnnforge.export import export as exporting
-from cnnforge.export import formats, golden, litert
-from cnnforge.export.formats import Format, Quantization
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.runs import trained_run
-from cnnforge.runs.run import run
-from cnnforge.runs.run_dir import Run, create
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
+from cnnforge.runs.naming import create_run_dir
+from cnnforge.runs.run import execute
+from cnnforge.runs.run_dir import Run
+from cnnforge.runs.trained_run import TrainedRun, load_trained_run
 from cnnforge.system.reporter import SilentReporter
+from cnnforge_export import export as exporting, formats, golden, litert
+from cnnforge_export.formats import Format, Quantization
 from tests.e2e import residual
 
 COMMON = ["training.epochs=1", "training.batch_size=16", "data.test_fraction=0.25"]
@@ -92,11 +91,11 @@ def trained(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Cal
             make_photographs(folder / f"data-{name}", NUM_CLASSES[name])
             overrides = [f"data.path={json.dumps(str(folder / f'data-{name}'))}", *COMMON, *RUNS[name]]
             architecture = "residual" if name == "residual" else None
-            loaded = recipe.load("directory-cnn", registry, overrides, architecture=architecture)
-            resolved = resolve.resolve(loaded, registry)
-            directory = create(resolved, folder, name)
-            run(Run(directory, resolved), open_source(resolved), registry.host, SilentReporter())
-            known[name] = trained_run.load(directory, registry)
+            loaded = load_recipe("directory-cnn", registry, overrides, architecture=architecture)
+            resolved = resolve(loaded, registry)
+            directory = create_run_dir(resolved, folder, name)
+            execute(Run(directory, resolved), open_source(resolved), registry.host, SilentReporter())
+            known[name] = load_trained_run(directory, registry)
         return known[name]
 
     return get

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.data.prepare import open_source
+from cnnforge.data.preparing import open_source
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
 from cnnforge.runs import resuming as resume
-from cnnforge.runs.run import run
-from cnnforge.runs.run_dir import Run, RunDir, held
+from cnnforge.runs.locking import hold_run
+from cnnforge.runs.run import execute
+from cnnforge.runs.run_dir import Run, RunDir
 from cnnforge.system.reporter import SilentReporter
 from tests.e2e.test_run import make_photographs, read_lines, train
 from tests.faults.kills import TIMES
@@ -47,11 +48,11 @@ class Listener(SilentReporter):
 
 
 def go_on(directory: RunDir, registry: Registry, *overrides: str, accept_changes: bool = False) -> list[str]:
-    resolved = resolve.resolve(recipe.load(str(directory.recipe), registry, overrides), registry)
+    resolved = resolve(load_recipe(str(directory.recipe), registry, overrides), registry)
     reporter = Listener()
-    with held(directory):
+    with hold_run(directory):
         resume.reopen(directory, resolved, accept_changes=accept_changes)
-        run(Run(directory, resolved, accept_changes), open_source(resolved), registry.host, reporter)
+        execute(Run(directory, resolved, accept_changes), open_source(resolved), registry.host, reporter)
     return reporter.warnings
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.data.decode import decode
-from cnnforge.data.prepare import open_source
+from cnnforge.data.decoding import decode
+from cnnforge.data.preparing import open_source
 from cnnforge.errors import (
     DataError,
     InterruptedRunError,
@@ -24,13 +24,13 @@ from cnnforge.errors import (
 )
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.runs.checkpoints import newest
-from cnnforge.runs.run import run
-from cnnforge.runs.run_dir import Run, RunDir, create
-from cnnforge.runs.trained_run import load as load_trained
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import ResolvedRecipe, resolve
+from cnnforge.runs.checkpoints import newest_checkpoint
+from cnnforge.runs.naming import create_run_dir
+from cnnforge.runs.run import execute
+from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.runs.trained_run import load_trained_run
 from cnnforge.system.reporter import SilentReporter
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
@@ -60,14 +60,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(registry: Registry, tmp_path: Path, data: Path, *overrides: str, name: str = "r") -> RunDir:
     overrides = (f"data.path={json.dumps(str(data))}", *SMALL, *overrides)
-    resolved = resolve.resolve(recipe.load("directory-cnn", registry, overrides), registry)
+    resolved = resolve(load_recipe("directory-cnn", registry, overrides), registry)
     return train_resolved(resolved, registry, tmp_path / "runs", name)
 
 
 def train_resolved(resolved: ResolvedRecipe, registry: Registry, runs_dir: Path, name: str = "r") -> RunDir:
     images = open_source(resolved)
-    directory = create(resolved, runs_dir, name)
-    run(Run(directory, resolved), images, registry.host, SilentReporter())
+    directory = create_run_dir(resolved, runs_dir, name)
+    execute(Run(directory, resolved), images, registry.host, SilentReporter())
     return directory
 
 
@@ -129,7 +129,7 @@ def test_the_saved_model_loads_by_itself_and_takes_images_as_they_are(finished: 
 
 
 def test_the_recorded_recipe_reproduces_the_run_by_itself(finished: RunDir, registry: Registry, tmp_path: Path) -> None:
-    resolved = resolve.resolve(recipe.load(str(finished.recipe), registry), registry)
+    resolved = resolve(load_recipe(str(finished.recipe), registry), registry)
     again = train_resolved(resolved, registry, tmp_path)
     assert again.recipe.read_text() == finished.recipe.read_text()
     keys = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -174,10 +174,7 @@ def test_the_extension_points_of_keras_are_ours(
 ) -> None:
     done = train(registry, tmp_path, photographs, override, "training.epochs=2")
     assert done.read_run()["status"] == "finished"
-    assert (
-        recipe.load(str(done.recipe), registry)
-        == resolve.resolve(recipe.load(str(done.recipe), registry), registry).recipe
-    )
+    assert load_recipe(str(done.recipe), registry) == resolve(load_recipe(str(done.recipe), registry), registry).recipe
 
 
 def test_the_learning_rate_follows_the_schedule(registry: Registry, photographs: Path, tmp_path: Path) -> None:
@@ -236,7 +233,7 @@ def test_ctrl_c_saves_and_stops(registry: Registry, photographs: Path, tmp_path:
     stopped = RunDir(tmp_path / "runs" / "r")
     assert stopped.read_run()["status"] == "interrupted"
     assert stopped.read_run()["error"] == "InterruptedRunError: stopped by Ctrl-C"
-    last = newest(stopped.checkpoints, pytest.fail)
+    last = newest_checkpoint(stopped.checkpoints, pytest.fail)
     assert last is not None
     assert (last.epoch, last.batch) == (0, 2)
 
@@ -263,7 +260,7 @@ def test_a_network_that_breaks_the_contract_is_named(registry: Registry, photogr
     ours = Registry(host)
     for name, expected in broken.EXPECTED.items():
         overrides = [f"data.path={json.dumps(str(photographs))}", "data.image_size=[48,48]"]
-        resolved = resolve.resolve(recipe.load("directory-cnn", ours, overrides, architecture=name), ours)
+        resolved = resolve(load_recipe("directory-cnn", ours, overrides, architecture=name), ours)
         with pytest.raises(PluginError, match=expected):
             train_resolved(resolved, ours, tmp_path / name)
 
@@ -306,7 +303,7 @@ def test_mixing_images_and_weighing_classes_exclude_each_other(
 def test_a_trained_run_predicts_to_the_bit_what_its_evaluation_says(
     finished: RunDir, registry: Registry, photographs: Path
 ) -> None:
-    trained = load_trained(finished, registry)
+    trained = load_trained_run(finished, registry)
     with finished.predictions.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     pixels = [decode((photographs / row["name"]).read_bytes(), trained.decoding).pixels for row in rows]
@@ -323,7 +320,7 @@ def test_weights_that_the_run_did_not_write_are_refused_unread(
     content[-1000] ^= 1
     copy.best_weights.write_bytes(content)
     with pytest.raises(UnsafeFileError, match="as the run wrote it"):
-        load_trained(copy, registry)
+        load_trained_run(copy, registry)
 
 
 def test_a_backup_beside_the_runs_own_checkpoints_is_refused(
@@ -338,4 +335,4 @@ def test_a_run_without_weights_is_named(finished: RunDir, registry: Registry, tm
     copy = RunDir(Path(shutil.copytree(finished.path, tmp_path / "copy")))
     copy.best_weights.unlink()
     with pytest.raises(RecipeError, match="expected a run with trained weights"):
-        load_trained(copy, registry)
+        load_trained_run(copy, registry)

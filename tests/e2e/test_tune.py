@@ -18,11 +18,11 @@ import pytest
 from cnnforge import scaffold
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
 from cnnforge.system.files import read_lines
-from cnnforge.tuning.local import LocalExecutor
-from cnnforge.tuning.objective import Objective
-from cnnforge.tuning.trial import Task, run_trial
+from cnnforge_tuning.local import LocalExecutor
+from cnnforge_tuning.objective import Objective
+from cnnforge_tuning.trial import Task, run_trial
 from tests.conftest import Site
 from tests.e2e.test_run import make_photographs
 
@@ -239,7 +239,7 @@ def test_a_trial_of_hyperbands_next_round_goes_on_from_the_checkpoint(tmp_path: 
     data = make_photographs(tmp_path / "photographs", ["apple", "pear"])
     settings = ["data.image_size=[24,24]", "training.epochs=3", "training.batch_size=16", "architecture.filters=[8]"]
     settings += ["training.precision=float32"]  # a study has decided it before its trials
-    text = recipe.load("directory-cnn", registry, [f"data.path={json.dumps(str(data))}", *settings]).to_toml()
+    text = load_recipe("directory-cnn", registry, [f"data.path={json.dumps(str(data))}", *settings]).to_toml()
     objective = Objective("val_accuracy", is_max=True)
     folders = {name: tmp_path / "trials" / name for name in ("0000", "0001", "0002")}
     with LocalExecutor(1) as executor:

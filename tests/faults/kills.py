@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from cnnforge.network.arrays import read_arrays
-from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.checkpoints import newest_checkpoint
 from cnnforge.runs.run_dir import RunDir
 from tests.faults.processes import ended
 
@@ -180,7 +180,7 @@ def _history(run: RunDir) -> list[dict[str, Any]]:
 
 
 def _state_differences(one: RunDir, other: RunDir) -> list[str]:
-    checkpoints = [newest(run.checkpoints, lambda text: None) for run in (one, other)]
+    checkpoints = [newest_checkpoint(run.checkpoints, lambda text: None) for run in (one, other)]
     assert checkpoints[0] is not None
     assert checkpoints[1] is not None
     found = _array_differences("best weights", one.best_weights, other.best_weights)

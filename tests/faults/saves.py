@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnforge.network.arrays import read_arrays, write_arrays
-from cnnforge.runs.checkpoints import newest, next_path, publish
+from cnnforge.runs.checkpoints import newest_checkpoint, next_path, publish
 
 _FLOATS = 500_000
 
@@ -51,7 +51,7 @@ def kill_once(folder: Path, seconds: float) -> tuple[int, int]:
         assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
         announced += pipe.read()
     damaged: list[str] = []
-    found = newest(folder, damaged.append)
+    found = newest_checkpoint(folder, damaged.append)
     assert not damaged, damaged
     assert found is not None
     for name, values in read_arrays(found.state).items():

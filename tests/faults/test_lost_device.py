@@ -8,7 +8,7 @@ import pytest
 
 from cnnforge.errors import TrainingError
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.training import lost_device
+from cnnforge.training.lost_device import explain_lost_device
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 
@@ -34,7 +34,7 @@ def test_a_gpu_that_vanishes_ends_the_run_in_words_and_it_can_go_on(
     ],
 )
 def test_failures_of_drivers_are_known(message: str) -> None:
-    with pytest.raises(TrainingError, match="expected a working GPU"), lost_device.explained():
+    with pytest.raises(TrainingError, match="expected a working GPU"), explain_lost_device():
         raise RuntimeError(message)
 
 
@@ -43,5 +43,5 @@ def test_failures_of_drivers_are_known(message: str) -> None:
     ["CUDA_ERROR_OUT_OF_MEMORY: out of memory", "cudaErrorMemoryAllocation", "RESOURCE_EXHAUSTED: device", "no CUDA"],
 )
 def test_want_of_memory_and_other_errors_are_none_of_them(message: str) -> None:
-    with pytest.raises(RuntimeError), lost_device.explained():
+    with pytest.raises(RuntimeError), explain_lost_device():
         raise RuntimeError(message)

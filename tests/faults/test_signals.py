@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import pytest
 
-from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.checkpoints import newest_checkpoint
 from cnnforge.runs.run_dir import RunDir
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 
 
 def assert_saved_at(directory: RunDir, epoch: int, batch: int) -> None:
-    found = newest(directory.checkpoints, pytest.fail)
+    found = newest_checkpoint(directory.checkpoints, pytest.fail)
     assert found is not None
     assert (found.epoch, found.batch) == (epoch, batch)
     assert directory.read_run()["status"] == "interrupted"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.runs.checkpoints import newest
+from cnnforge.runs.checkpoints import newest_checkpoint
 from cnnforge.runs.run_dir import RunDir
 from tests.faults.conftest import WITH_FAULT, Shell
 from tests.faults.kills import differences, write_recipe
@@ -22,7 +22,7 @@ def test_a_full_disk_keeps_the_last_good_state_and_the_run_can_go_on(
     assert stopped.returncode == 6, stopped.stderr
     assert "cannot write" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    last = newest(shell.directory.checkpoints, pytest.fail)
+    last = newest_checkpoint(shell.directory.checkpoints, pytest.fail)
     assert last is not None
     assert (last.epoch, last.batch) == (1, 3)
     assert not list(shell.directory.path.rglob(".*"))  # no half file is left to fill the disk further
@@ -44,7 +44,7 @@ def test_a_folder_that_may_no_longer_be_written_to_keeps_what_is_there(shell: Sh
     shell.directory.checkpoints.chmod(0o700)
     assert stopped.returncode == 6, stopped.stderr
     assert "Permission denied" in stopped.stderr
-    last = newest(shell.directory.checkpoints, pytest.fail)
+    last = newest_checkpoint(shell.directory.checkpoints, pytest.fail)
     assert last is not None
     assert (last.epoch, last.batch) == (1, 3)
 

@@ -17,15 +17,17 @@ from pathlib import Path
 from PIL import Image
 
 import cnnforge
-from cnnforge.data.decode import FORMATS, DecodeSettings, UnreadableImageError, decode
+from cnnforge.data.decoding import FORMATS, DecodeSettings, UnreadableImageError, decode
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.images.archive import MAX_RATIO
 from cnnforge.keras_files.archive import unpack
 from cnnforge.keras_files.configuration import read
-from cnnforge.recipe import resolving as resolve
 from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe, recipe_from_values
+from cnnforge.recipe.resolving import resolve
+from cnnforge.recipe.schema import DataSection, TrainingSection
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = [DecodeSettings(8, 8, max_pixels=250_000), DecodeSettings(6, 9, 1, "nearest", max_pixels=250_000)]
@@ -141,12 +143,12 @@ def recipes(content: bytes) -> None:
         path = Path(folder) / "mine.toml"
         path.write_bytes(content)
         try:
-            found = resolve.resolve(recipe.load(str(path), _REGISTRY), _REGISTRY).recipe
+            found = resolve(load_recipe(str(path), _REGISTRY), _REGISTRY).recipe
         except RecipeError as error:
             assert str(error)
             return
     written = found.to_toml()
-    assert recipe.from_values(tomllib.loads(written), "default", "there").to_toml() == written
+    assert recipe_from_values(tomllib.loads(written), "default", "there").to_toml() == written
 
 
 def recipe_seeds() -> Iterator[bytes]:
@@ -155,7 +157,7 @@ def recipe_seeds() -> Iterator[bytes]:
     yield b'[data]\nsource = "directory"\n[architecture]\nname = "catsdogs_cnn"\n'
 
 
-_SECTIONS = (recipe.DataSection, recipe.TrainingSection, recipe.EvaluationSection, recipe.TuningSection)
+_SECTIONS = (DataSection, TrainingSection, recipe.EvaluationSection, recipe.TuningSection)
 _SETTINGS = tuple(f"{name}=" for section in _SECTIONS for name in section.model_fields)
 _SIGNATURES = tuple(f"PK\\x{kind}" for kind in ("01\\x02", "03\\x04", "05\\x06", "06\\x06", "06\\x07"))
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cnnforge.report import page
-from cnnforge.report import writing as report
+from cnnforge.report import page, writing as report
 from tests.pages.browser import check
 from tests.unit.test_report import cats_and_dogs, curve, epoch, evaluation, example, reliability, run, suspects, write
 
@@ -37,9 +36,8 @@ def finished(path: Path, **facts: Any) -> Path:
     (path / "x" / "augmentation.jpg").replace(path / "augmentation.jpg")
     manifest = [{"name": f"{i}.jpg", "class": "cat", "split": "train", "duplicates": i // 2} for i in range(8)]
     manifest += [{"name": "bad.jpg", "left_out": "empty file"}]
-    return report.write_report(
-        write(path, run=run(**facts), metrics=LINES, evaluation=found, examples=kept, manifest=manifest)
-    )
+    write(path, run=run(**facts), metrics=LINES, evaluation=found, examples=kept, manifest=manifest)
+    return report.write_report(path)
 
 
 def drawn(path: Path) -> Path:
@@ -50,11 +48,13 @@ def drawn(path: Path) -> Path:
 
 def failed(path: Path) -> Path:
     facts = run(status="failed", error="TrainingDivergedError: the loss is not finite")
-    return report.write_report(write(path, run=facts))
+    write(path, run=facts)
+    return report.write_report(path)
 
 
 def interrupted(path: Path) -> Path:
-    return report.write_report(write(path, run=run(status="interrupted", error="stopped"), metrics=LINES[:2]))
+    write(path, run=run(status="interrupted", error="stopped"), metrics=LINES[:2])
+    return report.write_report(path)
 
 
 def classes(number: int) -> Callable[[Path], Path]:
@@ -66,7 +66,8 @@ def classes(number: int) -> Callable[[Path], Path]:
         found = evaluation(names, matrix, roc_auc=0.8)
         found["per_class"] = [{**row, "f1": i / number, "roc_auc": 0.8} for i, row in enumerate(found["per_class"])]
         found["roc_curves"] = [curve(name, (0, 0), (0.3, 0.7), (1, 1)) for name in names]
-        return report.write_report(write(path, run=facts, metrics=LINES, evaluation=found))
+        write(path, run=facts, metrics=LINES, evaluation=found)
+        return report.write_report(path)
 
     make.__name__ = f"{number} classes"
     return make
@@ -94,7 +95,9 @@ def explanation(path: Path) -> Path:
     content |= {"kernel_shape": [3, 3, 3, 16], "layers": [{"name": "convolution_1", "shape": [148, 148, 16]}]}
     content |= {"agreement": {"num_photographs": 3, "mean": 0.5, "lowest": 0.1, "highest": 0.9}}
     uris = {"p": page.data_uri(file.read_bytes(), "image/png")}
-    (path / "index.html").write_text(page.render("explain.html.j2", **content, uris=uris), encoding="utf-8")
+    (path / "index.html").write_text(
+        page.render("cnnforge_explain", "explain.html.j2", **content, uris=uris), encoding="utf-8"
+    )
     return path / "index.html"
 
 

@@ -6,12 +6,11 @@ import copy
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from cnnforge.data.changes import changes
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
+from cnnforge.data.unchanged import data_changes
 from cnnforge.images.labelled_images import SPLITS, LeftOut
 from cnnforge.system.files import read_lines
 
@@ -60,7 +59,7 @@ def test_whatever_changes_of_an_image_is_in_the_fingerprint_and_in_the_list_of_c
     manifest: Manifest, data: st.DataObject
 ) -> None:
     lines = {line["name"]: line for line in manifest.lines()}
-    assert list(changes(lines, lines)) == []
+    assert list(data_changes(lines, lines)) == []
     in_use = np.flatnonzero(manifest.splits >= 0).tolist()
     assume(in_use)
     row = data.draw(st.sampled_from(in_use))
@@ -75,4 +74,4 @@ def test_whatever_changes_of_an_image_is_in_the_fingerprint_and_in_the_list_of_c
         other.scanned.sha256[row, 31] ^= 1
     assert other.fingerprint() != manifest.fingerprint()
     now = {line["name"]: line for line in other.lines()}
-    assert list(changes(lines, now)) == [f"1 {kind}: {manifest.names[row]}"]
+    assert list(data_changes(lines, now)) == [f"1 {kind}: {manifest.names[row]}"]

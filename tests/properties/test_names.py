@@ -7,8 +7,7 @@ import posixpath
 import zipfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, event, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, event, given, settings, strategies as st
 
 import cnnforge
 from cnnforge.errors import DataError

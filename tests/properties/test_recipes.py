@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, event, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, event, given, settings, strategies as st
 
 from cnnforge.errors import RecipeError
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe, recipe_from_values
+from cnnforge.recipe.resolving import resolve
 from tests.properties.recipes import mistaken, recipes, strange, texts
 
 one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -23,9 +22,9 @@ one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recipes)
 @settings(max_examples=600)
 def test_a_recipe_is_the_same_after_having_been_written_and_read(values: dict[str, Any]) -> None:
-    found = recipe.from_values(values, "default", "here")
+    found = recipe_from_values(values, "default", "here")
     text = found.to_toml()
-    again = recipe.from_values(tomllib.loads(text), "other", "there")
+    again = recipe_from_values(tomllib.loads(text), "other", "there")
     assert again == found
     assert again.to_toml() == text
 
@@ -34,13 +33,13 @@ def test_a_recipe_is_the_same_after_having_been_written_and_read(values: dict[st
 @settings(max_examples=1000)
 def test_a_mistake_in_any_key_is_a_recipe_error(small_registry: Registry, values: dict[str, Any]) -> None:
     try:
-        resolved = resolve.resolve(recipe.from_values(values, "default", "here"), small_registry)
+        resolved = resolve(recipe_from_values(values, "default", "here"), small_registry)
     except RecipeError as error:
         event("refused")
         assert str(error)
     else:
         event("accepted")
-        again = recipe.from_values(tomllib.loads(resolved.recipe.to_toml()), "default", "here")
+        again = recipe_from_values(tomllib.loads(resolved.recipe.to_toml()), "default", "here")
         assert again.to_toml() == resolved.recipe.to_toml()
 
 
@@ -51,7 +50,7 @@ def test_an_override_changes_a_recipe_or_is_a_recipe_error(
 ) -> None:
     written = tomli_w.dumps({"value": value}).removeprefix("value = ").strip()
     try:
-        recipe.load(str(_written(tmp_path_factory)), small_registry, [f"{section}.{key}={written}"])
+        load_recipe(str(_written(tmp_path_factory)), small_registry, [f"{section}.{key}={written}"])
     except RecipeError as error:
         assert str(error)
 
@@ -68,4 +67,4 @@ def test_a_file_of_anything_is_a_recipe_error(small_registry: Registry, tmp_path
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(RecipeError):
-        recipe.load(str(path), small_registry)
+        load_recipe(str(path), small_registry)

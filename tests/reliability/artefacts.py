@@ -18,18 +18,17 @@ from typing import Any
 import numpy as np
 
 from cnnforge.data import store
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
-from cnnforge.evaluation import predictions
-from cnnforge.evaluation.predictions import Predictions
+from cnnforge.evaluation.predictions import Predictions, read_predictions as read_back
 from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.report import writing as report
-from cnnforge.runs.checkpoints import newest, next_path, publish
+from cnnforge.runs.checkpoints import newest_checkpoint, next_path, publish
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines
-from cnnforge.tuning.journal import Journal
+from cnnforge_tuning.journal import Journal
 
 TORN = -1
 
@@ -63,7 +62,7 @@ def write_checkpoint(folder: Path, version: int) -> None:
 
 def read_checkpoint(folder: Path) -> int:
     damaged: list[str] = []
-    found = newest(folder, damaged.append)
+    found = newest_checkpoint(folder, damaged.append)
     if found is None or damaged:
         return TORN
     state = read_arrays(found.state)
@@ -146,7 +145,7 @@ def write_metrics(folder: Path, version: int) -> None:
 
     directory = RunDir(folder)
     feed: Any = SimpleNamespace(rows=range(100), ready_time=lambda batch: 0.0)
-    log = MetricsLog(directory)
+    log = MetricsLog(directory.metrics)
     log.feed = feed
     log.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.5)))
     log.set_state({"history": list(read_lines(directory.metrics)), "waiting": 0.0, "training": 1.0})
@@ -170,14 +169,14 @@ def write_predictions(folder: Path, version: int) -> None:
 
 
 def read_predictions(folder: Path) -> int:
-    found = predictions.read(RunDir(folder).predictions, "test")
+    found = read_back(RunDir(folder).predictions, "test")
     return one_version({"p": found.probabilities * 4}) if len(found.names) == 60 else TORN
 
 
 def write_report(folder: Path, version: int) -> None:
     directory = RunDir(folder)
     files.write_json(directory.run, {"status": "finished", "recipe": f"version {version}."})
-    report.write_report(directory)
+    report.write_report(directory.path)
 
 
 def read_report(folder: Path) -> int:
@@ -234,7 +233,7 @@ RANDOM = "tuning.algorithm=random"
 
 def write_study(folder: Path, version: int) -> None:
     """Ask for a trial and tell what came of it; Keras Tuner's oracle writes its own files meanwhile."""
-    from cnnforge.tuning.trial import Outcome
+    from cnnforge_tuning.trial import Outcome
     from tests.unit.tuning.conftest import make_study
 
     study = make_study(folder, RANDOM)

@@ -175,11 +175,11 @@ def open_archive(path: Path) -> bytes:
 def open_recipe(path: Path) -> bytes:
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
-    from cnnforge.recipe import resolving as resolve
-    from cnnforge.recipe import schema as recipe
+    from cnnforge.recipe.loading import load_recipe
+    from cnnforge.recipe.resolving import resolve
 
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    return resolve.resolve(recipe.load(str(path), registry), registry).recipe.to_toml().encode()
+    return resolve(load_recipe(str(path), registry), registry).recipe.to_toml().encode()
 
 
 def open_run(path: Path) -> bytes:

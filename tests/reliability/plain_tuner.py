@@ -23,7 +23,7 @@ def measure(seed: int, kills: int, num_trials: int) -> dict[str, int]:
     import keras  # noqa: F401 - once, for all the processes forked from here; not used here
     import tensorflow  # noqa: F401
 
-    from cnnforge.tuning.oracle import import_keras_tuner
+    from cnnforge_tuning.oracle import import_keras_tuner
 
     import_keras_tuner()
     generator = random.Random(f"{seed} Keras Tuner")

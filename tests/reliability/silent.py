@@ -84,7 +84,7 @@ def image_case(name: str, content: bytes, extension: str, expected: np.ndarray) 
     """An image whose right pixels are known."""
 
     def ours(folder: Path) -> bool:
-        from cnnforge.data.decode import DecodeSettings, decode
+        from cnnforge.data.decoding import DecodeSettings, decode
 
         return is_near(decode(content, DecodeSettings(*expected.shape[:2])).pixels, expected)
 
@@ -108,15 +108,15 @@ def keras_dataset(folder: Path, **options: Any) -> Any:
 
 def manifest(folder: Path, *overrides: str) -> Any:
     """Return what CNNForge makes of a folder of class folders."""
-    from cnnforge.data.prepare import open_source, prepare
+    from cnnforge.data.preparing import open_source, prepare
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
-    from cnnforge.recipe import resolving as resolve
-    from cnnforge.recipe import schema as recipe
+    from cnnforge.recipe.loading import load_recipe
+    from cnnforge.recipe.resolving import resolve
 
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
     settings = [f"data.path={json.dumps(str(folder))}", "data.image_size=[24,24]", "data.store='off'", *overrides]
-    resolved = resolve.resolve(recipe.load("directory-cnn", registry, settings), registry)
+    resolved = resolve(load_recipe("directory-cnn", registry, settings), registry)
     return prepare(resolved, open_source(resolved), lambda done, total: None).manifest
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 def _our_change(folder: Path, *override: str, data: str = "f00d") -> bool:
     """Go on with a study that was started with the recipe as it is."""
-    from cnnforge.tuning.study_dir import StudyDir, check_same, identity
+    from cnnforge_tuning.study_dir import StudyDir, check_same, identity
     from tests.unit.tuning.conftest import make_plan
 
     directory = StudyDir(folder)

@@ -42,7 +42,7 @@ def our_best_is_a_number(folder: Path) -> bool:
     from cnnforge.runs.run_dir import RunDir
     from cnnforge.training.callbacks import BestWeights
 
-    callback, model = BestWeights(RunDir(folder)), _network()
+    callback, model = BestWeights(RunDir(folder).checkpoints), _network()
     _train(callback, model)
     load_weights(model, folder / "checkpoints" / callback.weights["file"], callback.weights["sha256"])
     return _value(model) == _BEST
@@ -95,7 +95,7 @@ def _exchange_labels(folder: Path) -> None:
 
 
 def our_change_of_data_is_noticed(folder: Path) -> bool:
-    from cnnforge.data.changes import check_unchanged
+    from cnnforge.data.unchanged import check_unchanged
     from cnnforge.runs.run_dir import RunDir
     from cnnforge.system import files
     from tests.reliability.silent import draw, manifest

@@ -74,8 +74,8 @@ def trained_run(directory: RunDir) -> Any:
 
 def pixels_apart(directory: RunDir, data: Path) -> float:
     """The largest difference between what training was fed with and what a file decodes to."""
-    from cnnforge.data.decode import decode
-    from cnnforge.data.prepare import open_source, prepare
+    from cnnforge.data.decoding import decode
+    from cnnforge.data.preparing import open_source, prepare
 
     trained = trained_run(directory)
     fed = prepare(trained.resolved, open_source(trained.resolved), lambda done, total: None)
@@ -99,8 +99,8 @@ def predicted(shell: Shell, directory: RunDir, data: Path, names: list[str]) -> 
 
 def served(directory: RunDir, data: Path, names: list[str]) -> np.ndarray:
     """Ask a server for each photograph, with what a client sends: the file alone."""
-    from cnnforge.serve.limits import Limits
-    from cnnforge.serve.service import Service
+    from cnnforge_serve.limits import Limits
+    from cnnforge_serve.service import Service
     from tests.serving import running
 
     found = []
@@ -113,9 +113,9 @@ def served(directory: RunDir, data: Path, names: list[str]) -> np.ndarray:
 
 def exports(directory: RunDir) -> dict[str, float]:
     """The largest difference of a probability for each format, each in its own runtime and process."""
-    from cnnforge.export.export import export
-    from cnnforge.export.formats import Format
     from cnnforge.system.reporter import SilentReporter
+    from cnnforge_export.export import export
+    from cnnforge_export.formats import Format
 
     found = {}
     for chosen in Format:

@@ -9,7 +9,7 @@ import pytest
 from cnnforge.errors import StorageError, UnknownNameError
 from cnnforge.runs import run_dir
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.tuning.study_dir import StudyDir, changes, identity
+from cnnforge_tuning.study_dir import StudyDir, changes, identity
 from tests.reliability.silent import draw, manifest
 from tests.serving import load_run, make_run
 from tests.unit.tuning.conftest import make_plan

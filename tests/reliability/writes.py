@@ -64,7 +64,7 @@ def import_everything() -> None:
     import h5py  # noqa: F401
 
     import cnnforge.training.callbacks  # noqa: F401
-    from cnnforge.tuning.oracle import import_keras_tuner
+    from cnnforge_tuning.oracle import import_keras_tuner
 
     import_keras_tuner()
     # Keras Tuner's own way to do without TensorFlow's files, whose writing nobody can look into.

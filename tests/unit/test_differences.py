@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cnnforge.system.differences import differences
+from cnnforge.system.difference import differences
 
 
 def test_each_value_that_differs_is_named_with_both_values() -> None:

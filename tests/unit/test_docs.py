@@ -24,10 +24,10 @@ from cnnforge.data.scanned import ScannedImages
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.images.labelled_images import LeftOut
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe, recipe_from_values
+from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import Recipe
-from cnnforge.runs import run_dir
+from cnnforge.runs.recording import provenance
 from cnnforge.runs.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,7 +157,7 @@ def test_runs_that_the_docs_show_have_known_recipes_and_settings(registry: Regis
         settings = [value for option, value in itertools.pairwise(words) if option == "--set"]
         architecture = words[words.index("--architecture") + 1] if "--architecture" in words else None
         if "…" not in line and architecture != "NAME":
-            resolve.resolve(recipe.load(words[2], registry, settings, architecture=architecture), registry)
+            resolve(load_recipe(words[2], registry, settings, architecture=architecture), registry)
             num_checked += 1
     assert num_checked > 15
 
@@ -215,7 +215,7 @@ def test_recipes_in_the_docs_are_valid(registry: Registry) -> None:
     recipes = [values for values in parsed if "project" not in values]
     for values in recipes:
         complete = {"data": {"source": "directory"}, "architecture": {"name": "catsdogs_cnn"}, **values}
-        resolve.resolve(recipe.from_values(complete, "snippet", "snippet"), registry)
+        resolve(recipe_from_values(complete, "snippet", "snippet"), registry)
     assert len(recipes) >= 4
 
 
@@ -237,7 +237,7 @@ def test_the_run_directory_page_names_every_key(registry: Registry) -> None:
     predictions = Predictions("test", ["a", "b"], ["x", "y"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
     measured = measure(predictions)
     written = {
-        "run.json": run_dir.provenance(resolve.resolve(recipe.load("catsdogs", registry), registry)),
+        "run.json": provenance(resolve(load_recipe("catsdogs", registry), registry)),
         "data": manifest.summary(),
         "manifest.jsonl": {key for line in manifest.lines() for key in line},
         "evaluation.json": measured,

@@ -22,9 +22,7 @@ import pytest
 
 from cnnforge import ImageFiles, open_files
 from cnnforge.errors import DataError
-from cnnforge.images import archive as archive_module
-from cnnforge.images import folder as folder_module
-from cnnforge.images import zip_directory
+from cnnforge.images import archive as archive_module, folder as folder_module, zip_directory
 from cnnforge.images.byte_ranges import FileBytes, Inflated, Part
 from cnnforge.images.names import escape, natural_key, unescape
 

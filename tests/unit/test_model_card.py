@@ -22,7 +22,7 @@ augmentation = { flip = "horizontal", crop = 1.0, rotation = 10.0 }
 
 def card(path: Path, **contents: object) -> str:
     run_dir = write(path, **contents)
-    report.write_report(run_dir)
+    report.write_report(run_dir.path)
     return run_dir.model_card.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -49,7 +49,7 @@ def test_an_older_run_gets_a_card_without_what_it_did_not_measure(tmp_path: Path
 
 def test_a_run_that_was_not_evaluated_has_no_card(tmp_path: Path) -> None:
     run_dir = write(tmp_path)
-    report.write_report(run_dir)
+    report.write_report(run_dir.path)
     assert not run_dir.model_card.exists()
 
 

@@ -7,13 +7,13 @@ import tomllib
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe.schema import FORMAT_VERSION, Component, apply_override, load
+from cnnforge.recipe.loading import apply_override, load_recipe
+from cnnforge.recipe.schema import FORMAT_VERSION, Component
 
 # A wrong line of [training] -> what is said of it.
 WRONG_TRAINING = {
@@ -49,7 +49,7 @@ WRONG_DATA = {
 @pytest.mark.parametrize(("line", "message"), WRONG_TRAINING.items(), ids=WRONG_TRAINING)
 def test_a_wrong_training_setting_is_named_with_what_was_expected(recipe_file, registry, line, message):
     with pytest.raises(RecipeError) as caught:
-        load(recipe_file(f"[training]\n{line}"), registry)
+        load_recipe(recipe_file(f"[training]\n{line}"), registry)
     assert message in str(caught.value)
     assert caught.value.exit_code == 2
 
@@ -57,30 +57,30 @@ def test_a_wrong_training_setting_is_named_with_what_was_expected(recipe_file, r
 @pytest.mark.parametrize(("line", "message"), WRONG_DATA.items(), ids=WRONG_DATA)
 def test_a_wrong_data_setting_is_named_with_what_was_expected(recipe_file, registry, line, message):
     with pytest.raises(RecipeError) as caught:
-        load(recipe_file(data=line), registry)
+        load_recipe(recipe_file(data=line), registry)
     assert message in str(caught.value)
 
 
 def test_every_mistake_is_reported_at_once(recipe_file, registry):
     with pytest.raises(RecipeError) as caught:
-        load(recipe_file('[training]\nepcohs = 3\nbatch_size = "x"\n[evaluation]\nsplt = "test"'), registry)
+        load_recipe(recipe_file('[training]\nepcohs = 3\nbatch_size = "x"\n[evaluation]\nsplt = "test"'), registry)
     assert len(str(caught.value).splitlines()) == 3
 
 
 def test_an_unknown_section_is_refused_with_the_close_one(recipe_file, registry):
     with pytest.raises(RecipeError, match=r"unknown setting trainign. Did you mean 'training'\?"):
-        load(recipe_file("[trainign]\nepochs = 3"), registry)
+        load_recipe(recipe_file("[trainign]\nepochs = 3"), registry)
 
 
 def test_a_missing_section_is_named(tmp_path, registry):
     path = tmp_path / "mine.toml"
     path.write_text('[data]\nsource = "photos"\n', encoding="utf-8")
     with pytest.raises(RecipeError, match="missing setting architecture"):
-        load(str(path), registry)
+        load_recipe(str(path), registry)
 
 
 def test_a_whole_number_is_a_real_number(recipe_file, registry):
-    assert load(recipe_file("[training]\nlearning_rate = 1"), registry).training.learning_rate == 1.0
+    assert load_recipe(recipe_file("[training]\nlearning_rate = 1"), registry).training.learning_rate == 1.0
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_a_file_that_is_no_recipe_is_refused_with_the_reason(tmp_path, registry,
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(RecipeError) as caught:
-        load(str(path), registry)
+        load_recipe(str(path), registry)
     assert message in str(caught.value)
 
 
 def test_a_recipe_of_a_newer_format_asks_for_an_upgrade(recipe_file, registry):
     with pytest.raises(RecipeError) as caught:
-        load(recipe_file(head="format = 99"), registry)
+        load_recipe(recipe_file(head="format = 99"), registry)
     assert caught.value.hint == "it was written by a newer cnnforge: upgrade cnnforge"
 
 
@@ -115,10 +115,10 @@ def test_a_recipe_of_a_newer_format_asks_for_an_upgrade(recipe_file, registry):
     "change", [lambda b: b"\xef\xbb\xbf" + b, lambda b: b.replace(b"\n", b"\r\n")], ids=["BOM", "CRLF"]
 )
 def test_what_editors_on_windows_write_is_read(recipe_file, registry, tmp_path, change):
-    plain = load(recipe_file("[training]\nepochs = 3"), registry)
+    plain = load_recipe(recipe_file("[training]\nepochs = 3"), registry)
     path = tmp_path / "mine.toml"
     path.write_bytes(change(path.read_bytes()))
-    assert load(str(path), registry) == plain
+    assert load_recipe(str(path), registry) == plain
 
 
 @pytest.mark.parametrize(
@@ -127,29 +127,29 @@ def test_what_editors_on_windows_write_is_read(recipe_file, registry, tmp_path, 
 def test_a_recipe_without_a_name_has_its_file_s(recipe_file, registry, tmp_path, stem, name):
     recipe_file()
     path = (tmp_path / "mine.toml").rename(tmp_path / f"{stem}.toml")
-    assert load(str(path), registry).name == name
+    assert load_recipe(str(path), registry).name == name
 
 
 def test_a_run_directory_stands_for_its_recipe(recipe_file, registry, tmp_path):
     recipe_file(head='name = "recorded"')
     (tmp_path / "mine.toml").rename(tmp_path / "recipe.toml")
-    assert load(f"{tmp_path}/", registry).name == "recorded"
+    assert load_recipe(f"{tmp_path}/", registry).name == "recorded"
 
 
 def test_a_missing_file_and_an_unknown_name_are_different_mistakes(registry, tmp_path):
     with pytest.raises(RecipeError, match=r"received .*none\.toml: No such file"):
-        load(str(tmp_path / "none.toml"), registry)
+        load_recipe(str(tmp_path / "none.toml"), registry)
     with pytest.raises(UnknownNameError, match="unknown recipe 'none'"):
-        load("none", registry)
+        load_recipe("none", registry)
 
 
 @pytest.mark.parametrize("name", ["catsdogs", "directory-cnn"])
 def test_the_built_in_recipes_survive_a_round_through_toml(tmp_path, name):
     builtin = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    recipe = load(name, builtin)
+    recipe = load_recipe(name, builtin)
     path = tmp_path / "again.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
-    assert load(str(path), builtin) == recipe
+    assert load_recipe(str(path), builtin) == recipe
 
 
 def test_every_shape_of_a_component_survives_a_round_through_toml(recipe_file, registry, tmp_path):
@@ -161,16 +161,16 @@ def test_every_shape_of_a_component_survives_a_round_through_toml(recipe_file, r
     metrics = ["accuracy", { name = "AUC", num_thresholds = 100 }]
     callbacks = [{ name = "my.package:Callback", words = ["a\\nb", "c, ]"], nested = [[1, 2], [3]] }]
     """
-    recipe = load(recipe_file(lines), registry)
+    recipe = load_recipe(recipe_file(lines), registry)
     path = tmp_path / "again.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
-    assert load(str(path), registry) == recipe
+    assert load_recipe(str(path), registry) == recipe
     assert recipe.training.optimizer.arguments == {"momentum": 0.9, "nesterov": True}
     assert recipe.training.loss == Component(name="my.package:Loss")
 
 
 def test_short_lists_and_bare_names_stand_on_one_line(recipe_file, registry):
-    lines = load(recipe_file(data="image_size = [32, 48]"), registry).to_toml().splitlines()
+    lines = load_recipe(recipe_file(data="image_size = [32, 48]"), registry).to_toml().splitlines()
     assert {"image_size = [32, 48]", 'optimizer = "rmsprop"', 'metrics = ["accuracy"]'} <= set(lines)
 
 
@@ -221,9 +221,9 @@ def test_an_override_cannot_reach_into_a_number():
 
 
 def test_overrides_are_checked_like_the_file_and_the_last_one_wins(recipe_file, registry):
-    assert load(recipe_file(), registry, ["training.epochs=3", "training.epochs=4"]).training.epochs == 4
+    assert load_recipe(recipe_file(), registry, ["training.epochs=3", "training.epochs=4"]).training.epochs == 4
     with pytest.raises(RecipeError, match="Did you mean 'epochs'"):
-        load(recipe_file(), registry, ["training.epcohs=3"])
+        load_recipe(recipe_file(), registry, ["training.epcohs=3"])
 
 
 scalars = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=20)

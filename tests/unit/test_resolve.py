@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError, UnknownNameError
+from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve, search_spaces
-from cnnforge.recipe.schema import load
 from cnnforge.recipe.spaces import available_spaces
 
 
 def test_a_resolved_recipe_has_every_default_written_out(recipe_file, registry):
-    resolved = resolve(load(recipe_file(architecture="units = 16"), registry), registry)
+    resolved = resolve(load_recipe(recipe_file(architecture="units = 16"), registry), registry)
     assert resolved.recipe.architecture.model_extra == {"units": 16, "rate": 0.0, "is_deep": False}
     assert resolved.recipe.data.model_extra == {"seed": 0}
     assert resolved.recipe.data.image_size == (32, 48)
@@ -23,10 +23,10 @@ def test_a_resolved_recipe_has_every_default_written_out(recipe_file, registry):
 
 def test_a_resolved_recipe_resolves_to_itself(recipe_file, registry, tmp_path):
     lines = '[training]\noptimizer = { name = "sgd", momentum = 0.9 }\n[tuning]\nsearch = ["architecture.units"]'
-    resolved = resolve(load(recipe_file(lines, data='path = "photos.zip"'), registry), registry)
+    resolved = resolve(load_recipe(recipe_file(lines, data='path = "photos.zip"'), registry), registry)
     recorded = tmp_path / "recorded.toml"
     recorded.write_text(resolved.recipe.to_toml(), encoding="utf-8")
-    assert resolve(load(str(recorded), registry), registry) == resolved
+    assert resolve(load_recipe(str(recorded), registry), registry) == resolved
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_a_resolved_recipe_resolves_to_itself(recipe_file, registry, tmp_path):
     ],
 )
 def test_the_input_shape_is_the_recipe_s_or_else_the_architecture_s(recipe_file, registry, data, shape):
-    assert resolve(load(recipe_file(data=data), registry), registry).input_shape == shape
+    assert resolve(load_recipe(recipe_file(data=data), registry), registry).input_shape == shape
 
 
 def test_paths_are_recorded_absolute(recipe_file, registry, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    relative = resolve(load(recipe_file(data='path = "photos"'), registry), registry)
-    home = resolve(load(recipe_file(data='path = "~/photos"'), registry), registry)
+    relative = resolve(load_recipe(recipe_file(data='path = "photos"'), registry), registry)
+    home = resolve(load_recipe(recipe_file(data='path = "~/photos"'), registry), registry)
     assert relative.data_options.path == tmp_path / "photos"
     assert home.data_options.path == Path.home() / "photos"
 
@@ -66,19 +66,19 @@ def test_paths_are_recorded_absolute(recipe_file, registry, monkeypatch, tmp_pat
 )
 def test_a_mistake_in_what_plugins_or_keras_declare_is_named(recipe_file, registry, sections, message):
     with pytest.raises(RecipeError) as caught:
-        resolve(load(recipe_file(**sections), registry), registry)
+        resolve(load_recipe(recipe_file(**sections), registry), registry)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("override", ["architecture.name=tinny", "data.source=photo"])
 def test_an_unknown_plugin_name_is_answered_with_the_close_one(recipe_file, registry, override):
     with pytest.raises(UnknownNameError, match=r"Did you mean '(tiny|photos)'"):
-        resolve(load(recipe_file(), registry, [override]), registry)
+        resolve(load_recipe(recipe_file(), registry, [override]), registry)
 
 
 def test_search_spaces_are_those_that_the_recipe_names(recipe_file, registry):
     lines = '[tuning]\nsearch = ["training.learning_rate", "architecture.units"]'
-    resolved = resolve(load(recipe_file(lines), registry), registry)
+    resolved = resolve(load_recipe(recipe_file(lines), registry), registry)
     assert {key: space.describe() for key, space in search_spaces(resolved).items()} == {
         "training.learning_rate": "0.0001 to 0.01, log",
         "architecture.units": "8 | 16",

@@ -10,20 +10,23 @@ import re
 import pytest
 
 from cnnforge.errors import BusyError, RecipeError, StorageError
+from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.recipe.schema import load
-from cnnforge.runs import run_dir
+from cnnforge.runs.locking import hold_run
+from cnnforge.runs.naming import create_run_dir, find_run
+from cnnforge.runs.recording import provenance
+from cnnforge.runs.run_dir import RunDir
 
 
 @pytest.fixture
 def resolved(recipe_file, registry):
-    return resolve(load(recipe_file(head='name = "mine"'), registry), registry)
+    return resolve(load_recipe(recipe_file(head='name = "mine"'), registry), registry)
 
 
 def test_a_new_run_directory_holds_the_recipe_and_where_it_came_from(resolved, registry, tmp_path):
-    made = run_dir.create(resolved, tmp_path / "runs")
+    made = create_run_dir(resolved, tmp_path / "runs")
     assert sorted(path.name for path in made.path.iterdir()) == ["recipe.toml", "run.json"]
-    assert resolve(load(str(made.recipe), registry), registry) == resolved
+    assert resolve(load_recipe(str(made.recipe), registry), registry) == resolved
     facts = made.read_run()
     assert facts["status"] == "started"
     assert facts["plugins"]["architecture"] == {"name": "tiny", "plugin": "small:main", "version": None}
@@ -31,15 +34,15 @@ def test_a_new_run_directory_holds_the_recipe_and_where_it_came_from(resolved, r
 
 
 def test_the_name_is_time_recipe_and_a_short_id_unless_given(resolved, tmp_path):
-    assert re.fullmatch(r"\d{8}-\d{6}-mine-[0-9a-f]{4}", run_dir.create(resolved, tmp_path).path.name)
-    assert run_dir.create(resolved, tmp_path, "other").path == tmp_path / "other"
+    assert re.fullmatch(r"\d{8}-\d{6}-mine-[0-9a-f]{4}", create_run_dir(resolved, tmp_path).path.name)
+    assert create_run_dir(resolved, tmp_path, "other").path == tmp_path / "other"
 
 
 def test_a_run_is_never_overwritten(resolved, tmp_path):
-    made = run_dir.create(resolved, tmp_path, "same")
+    made = create_run_dir(resolved, tmp_path, "same")
     before = made.run.read_bytes()
     with pytest.raises(RecipeError, match="which exists already") as caught:
-        run_dir.create(resolved, tmp_path, "same")
+        create_run_dir(resolved, tmp_path, "same")
     assert "--name" in caught.value.hint
     assert made.run.read_bytes() == before
 
@@ -47,7 +50,7 @@ def test_a_run_is_never_overwritten(resolved, tmp_path):
 def test_a_folder_that_cannot_hold_runs_is_a_storage_error(resolved, tmp_path):
     (tmp_path / "runs").touch()
     with pytest.raises(StorageError):
-        run_dir.create(resolved, tmp_path / "runs")
+        create_run_dir(resolved, tmp_path / "runs")
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions as POSIX has them")
@@ -57,14 +60,14 @@ def test_a_folder_one_may_not_write_to_is_a_storage_error(resolved, tmp_path):
     os.seteuid(user or 65534)  # root is bound by no permission
     try:
         with pytest.raises(StorageError, match="Permission denied"):
-            run_dir.create(resolved, tmp_path / "runs", "mine")
+            create_run_dir(resolved, tmp_path / "runs", "mine")
     finally:
         os.seteuid(user)
     assert not list((tmp_path / "runs").iterdir())
 
 
 def test_facts_are_added_to_those_that_are_there(resolved, tmp_path):
-    made = run_dir.create(resolved, tmp_path)
+    made = create_run_dir(resolved, tmp_path)
     made.update_run(status="done", seconds=1.5)
     facts = json.loads(made.run.read_text(encoding="utf-8"))
     assert (facts["status"], facts["seconds"], facts["recipe"]) == ("done", 1.5, "mine")
@@ -73,40 +76,40 @@ def test_facts_are_added_to_those_that_are_there(resolved, tmp_path):
 def test_a_folder_outside_a_repository_has_no_commit(resolved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert run_dir.provenance(resolved)["git"] is None
+    assert provenance(resolved)["git"] is None
 
 
 def test_a_run_is_found_by_its_path_and_by_its_name(resolved, tmp_path):
-    made = run_dir.create(resolved, tmp_path / "runs", "first")
-    assert run_dir.find(str(made.path)) == made
-    assert run_dir.find("first", tmp_path / "runs").path == made.path
+    made = create_run_dir(resolved, tmp_path / "runs", "first")
+    assert find_run(str(made.path)) == made
+    assert find_run("first", tmp_path / "runs").path == made.path
     with pytest.raises(RecipeError, match=r"received frist\. Did you mean 'first'"):
-        run_dir.find("frist", tmp_path / "runs")
+        find_run("frist", tmp_path / "runs")
 
 
 def hold(path, held, release):
-    with run_dir.held(run_dir.RunDir(path)):
+    with hold_run(RunDir(path)):
         held.set()
         release.wait(60)
 
 
 def test_a_run_is_in_the_hands_of_one_process_and_free_when_that_is_killed(resolved, tmp_path):
-    made = run_dir.create(resolved, tmp_path, "mine")
+    made = create_run_dir(resolved, tmp_path, "mine")
     spawn = multiprocessing.get_context("spawn")
     held, release = spawn.Event(), spawn.Event()
     other = spawn.Process(target=hold, args=(made.path, held, release))
     other.start()
     assert held.wait(60)
-    with pytest.raises(BusyError, match=f"process {other.pid} on "), run_dir.held(made):
+    with pytest.raises(BusyError, match=f"process {other.pid} on "), hold_run(made):
         pass
     other.kill()
     other.join()
-    with run_dir.held(made):
+    with hold_run(made):
         assert made.read_run()["process"]["pid"] == os.getpid()
 
 
 def test_weights_named_by_a_run_lie_in_its_folder(resolved, tmp_path):
-    made = run_dir.create(resolved, tmp_path, "mine")
+    made = create_run_dir(resolved, tmp_path, "mine")
     assert not made.best_weights.exists()
     made.update_run(weights={"file": "../../elsewhere/best-0001.npz"})
     assert made.best_weights == made.path / "checkpoints" / "best-0001.npz"
@@ -114,5 +117,5 @@ def test_weights_named_by_a_run_lie_in_its_folder(resolved, tmp_path):
 
 def test_a_model_file_is_no_run_and_its_folder_may_be(tmp_path):
     with pytest.raises(RecipeError, match="received the model file") as caught:
-        run_dir.find(str(tmp_path / "r" / "model.keras"))
+        find_run(str(tmp_path / "r" / "model.keras"))
     assert f"give the folder of its run: {tmp_path / 'r'};" in str(caught.value.hint)

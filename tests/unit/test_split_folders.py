@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from cnnforge import LabelledImages
-from cnnforge.data.decode import DecodeSettings
-from cnnforge.data.prepare import build_manifest
-from cnnforge.data.scan import scan
+from cnnforge.data.decoding import DecodeSettings
+from cnnforge.data.preparing import build_manifest
+from cnnforge.data.scanning import scan
 from cnnforge.data.split_folders import SplitFolders, write_split_folders
 from cnnforge.errors import DataError, RecipeError, StorageError
 from cnnforge.recipe.schema import DataSection

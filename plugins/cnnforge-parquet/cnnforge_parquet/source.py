@@ -14,7 +14,7 @@ import pyarrow as pa
 import cnnforge
 from cnnforge import natural_key
 from cnnforge.errors import DataError
-from cnnforge.images.labelled_images import SPLIT_OF_NAME
+from cnnforge.images import SPLIT_OF_NAME
 from cnnforge_parquet import ParquetOptions
 from cnnforge_parquet.shards import ImageReader, find_shards, read_columns, read_schema
 

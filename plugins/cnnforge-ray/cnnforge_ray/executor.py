@@ -22,7 +22,7 @@ from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, WorkerCras
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cnnforge.errors import CnnforgeError, RecipeError
-from cnnforge.system.processors import num_processors
+from cnnforge.system import num_processors
 from cnnforge_ray import RayOptions
 from cnnforge_ray.node import problems, run, software
 

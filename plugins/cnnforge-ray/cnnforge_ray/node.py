@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.runs.run_dir import recorded_packages
-from cnnforge.tuning.attempt import attempt
+from cnnforge.host import PluginHost
+from cnnforge.runs import recorded_packages
+from cnnforge_tuning.attempt import attempt
 
 
 def software() -> dict[str, str]:

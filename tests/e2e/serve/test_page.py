@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.serve.limits import Limits
-from cnnforge.serve.service import Service
+from cnnforge_serve.limits import Limits
+from cnnforge_serve.service import Service
 from tests.e2e.serve.conftest import TOKEN
 from tests.serving import GatedService, Running, load_run, running
 from tests.unit.data.image_cases import JPEG, PICTURE, encode

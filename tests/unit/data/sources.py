@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.decode import DecodeSettings
-from cnnforge.data.scan import Scan, scan
+from cnnforge.data.decoding import DecodeSettings
+from cnnforge.data.scanning import Scan, scan
 from cnnforge.images.labelled_images import LabelledImages
 
 SETTINGS = DecodeSettings(12, 16)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnforge.data.changes import changes, check_unchanged
+from cnnforge.data.unchanged import check_unchanged, data_changes
 from cnnforge.errors import DataError
 from cnnforge.runs.run_dir import RunDir
 
@@ -27,7 +27,7 @@ def test_every_kind_of_change_is_named_with_the_first_few_images() -> None:
         line("same"), line("edited", "2", split="test"), line("moved", label="dog"), line("split", split="test"),
         *(line(f"new{number}") for number in range(6)),
     )  # fmt: skip
-    assert list(changes(before, now)) == [
+    assert list(data_changes(before, now)) == [
         "6 new: new0, new1, new2, new3, new4, …",
         "1 missing: gone",
         "1 changed content: edited",
@@ -38,7 +38,7 @@ def test_every_kind_of_change_is_named_with_the_first_few_images() -> None:
 
 def test_an_image_that_can_no_longer_be_read_has_changed() -> None:
     unreadable = {"name": "a", "class": "cat", "left_out": "truncated"}
-    assert list(changes(by_name(line("a")), by_name(unreadable))) == ["1 changed content: a"]
+    assert list(data_changes(by_name(line("a")), by_name(unreadable))) == ["1 changed content: a"]
 
 
 @pytest.mark.parametrize("damage", [b'{"name": "a", "sha2', b"[1]", b'{"sha256": "1"}', b"\0", b"\xff\xfe"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.data.decode import DecodeSettings, UnreadableImageError, content_hash, decode
+from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, content_hash, decode
 from cnnforge.recipe.schema import DataSection
 from tests.unit.data.image_cases import (
     BOMBS,
@@ -177,7 +177,7 @@ def test_the_content_hash_tells_overwritten_bytes() -> None:
 
 MEASURE = """
     import json, resource, sys, time
-    from cnnforge.data.decode import DecodeSettings, UnreadableImageError, decode
+    from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, decode
 
     contents = [open(path, "rb").read() for path in sys.argv[1:]]
     settings = DecodeSettings(64, 64)

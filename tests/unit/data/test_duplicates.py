@@ -7,11 +7,10 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from cnnforge.data.decode import DecodeSettings, decode
+from cnnforge.data.decoding import DecodeSettings, decode
 from cnnforge.data.duplicates import NEAR_DISTANCE, exact_groups, near_groups
 from cnnforge.data.workers import perceptual_hash
 from tests.unit.data.image_cases import encode, pattern

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from cnnforge import LabelledImages, open_files
-from cnnforge.data.decode import DecodeSettings, decode
+from cnnforge.data.decoding import DecodeSettings, decode
 from cnnforge.data.known_pixels import KnownPixels
-from cnnforge.data.scan import scan
+from cnnforge.data.scanning import scan
 from cnnforge.data.store import IMAGES, list_stores
 from cnnforge.images.given import GivenImage, given_images
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnforge.data.manifest import Manifest
-from cnnforge.data.prepare import build_manifest, open_source, prepare
+from cnnforge.data.preparing import build_manifest, open_source, prepare
 from cnnforge.errors import DataError, PluginError
 from cnnforge.images.labelled_images import LabelledImages, LeftOut
 from cnnforge.recipe.resolving import ResolvedRecipe

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge.data import image_rows, store, workers
-from cnnforge.data import scan as scan_module
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data import image_rows, scanning as scan_module, store, workers
+from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import StoredRows, StreamedRows
+from cnnforge.data.store import remove_store
 from cnnforge.errors import DataError, PluginError, RecipeError, StorageError
 from cnnforge.images.labelled_images import LabelledImages
 from tests.unit.data.sources import SETTINGS, Photographs, not_picklable, picture, pixels_of, same_scan
@@ -96,8 +96,8 @@ def test_a_source_defined_in_a_script_is_read_in_threads(tmp_path: Path) -> None
         textwrap.dedent(f"""
             import os
             from cnnforge import LabelledImages
-            from cnnforge.data.decode import DecodeSettings
-            from cnnforge.data.scan import scan
+            from cnnforge.data.decoding import DecodeSettings
+            from cnnforge.data.scanning import scan
             from tests.unit.data.sources import picture
             print("started")
             class Read:
@@ -411,7 +411,7 @@ def test_a_store_that_is_removed_is_read_on_by_who_has_it_open(photographs: Phot
     result = photographs.scan()
     before = pixels_of(result)
     (info,) = store.list_stores()
-    assert store.remove(info)
+    assert remove_store(info)
     assert stored_names() == []
     assert np.array_equal(pixels_of(result), before)
 
@@ -424,7 +424,7 @@ SCAN_SCRIPT = """
 import os, resource, signal, sys, time
 from pathlib import Path
 from cnnforge.data import scan
-from cnnforge.data.decode import DecodeSettings
+from cnnforge.data.decoding import DecodeSettings
 from cnnforge.errors import CnnforgeError
 from tests.unit.data.sources import LoggingReader, Photographs
 from tests.unit.data import stopping

@@ -6,8 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cnnforge.data.splits import TEST, TRAIN, VALIDATION, SplitSettings, assign, position
 from cnnforge.errors import DataError

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from cnnforge.data.decode import DecodeSettings, decode
-from cnnforge.export.decode import decode_files
+from cnnforge.data.decoding import DecodeSettings, decode
+from cnnforge_export.decode import decode_files
 
 HEIGHT, WIDTH = 40, 32
 

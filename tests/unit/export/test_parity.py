@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import ExportError
-from cnnforge.export import parity
+from cnnforge_export import parity
 
 NAMES = ["a.png", "b.png", "c.png"]
 EXPECTED = np.array([[0.9, 0.1], [0.2, 0.8], [0.5000001, 0.4999999]])

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from cnnforge.export.resize import resize
+from cnnforge_export.resize import resize
 
 SIZES = [(48, 40), (57, 48), (160, 300), (700, 90), (97, 50), (3, 5), (736, 41), (48, 39)]
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from cnnforge.evaluation import examples
+from cnnforge.evaluation.examples import write_examples
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.runs.run_dir import RunDir
 from tests.unit.results import networks
@@ -41,7 +42,7 @@ def write(path: Path, model: keras.Model, split: str = "test") -> tuple[RunDir, 
     path.mkdir(exist_ok=True)
     run_dir = RunDir(path)
     rows = np.arange(NUM_IMAGES) + 100
-    examples.write(run_dir, predictions(split), Rows(), rows, model=model, num_mistakes=5)
+    write_examples(run_dir, predictions(split), Rows(), rows, model=model, num_mistakes=5)
     return run_dir, json.loads(run_dir.examples.read_text(encoding="utf-8"))
 
 

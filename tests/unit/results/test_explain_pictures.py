@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnforge.results.explain.pictures import filter_sheet, map_sheet
-from cnnforge.results.overlay import overlay
+from cnnforge.evaluation.pictures import overlay
+from cnnforge_explain.pictures import filter_sheet, map_sheet
 
 
 def test_a_filter_for_red_is_red_and_a_weight_of_zero_is_grey():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.results.grad_cam import grad_cam
 from cnnforge_catsdogs import CatsDogsCnnOptions
 from cnnforge_catsdogs.model import build as catsdogs_cnn
+from cnnforge_explain.grad_cam import grad_cam
 from tests.unit.results import networks
 
 BUILDERS = networks.WITH_CONVOLUTION

@@ -12,7 +12,7 @@ from cnnforge.evaluation.calibration import NUM_BINS
 from cnnforge.evaluation.evaluation import worst_mistakes
 from cnnforge.evaluation.intervals import wilson_interval
 from cnnforge.evaluation.measures import measure
-from cnnforge.evaluation.predictions import Predictions, read
+from cnnforge.evaluation.predictions import Predictions, read_predictions
 from cnnforge.evaluation.ranking import MAX_CURVE_POINTS
 from cnnforge.system.files import write_json
 
@@ -123,7 +123,7 @@ def test_predictions_come_back_from_their_file_to_the_bit(tmp_path):
     labels = generator.integers(0, 3, 50)
     written = Predictions("test", ["a, b", 'c"', "ü"], [f"x/{n},\n.jpg" for n in range(50)], labels, rows)
     written.write(tmp_path / "predictions.csv")
-    found = read(tmp_path / "predictions.csv", "test")
+    found = read_predictions(tmp_path / "predictions.csv", "test")
     assert (found.class_names, found.names) == (written.class_names, written.names)
     np.testing.assert_array_equal(found.labels, labels)
     np.testing.assert_array_equal(found.probabilities, rows)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cnnforge.network.observed_model import ObservedModel
-from cnnforge.results.grad_cam import evidence
-from cnnforge.results.occlusion import Occlusion, occlude
+from cnnforge_explain.grad_cam import evidence
+from cnnforge_explain.occlusion import Occlusion, occlude
 from tests.unit.results import networks
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import DataError
-from cnnforge.evaluation.predictions import Predictions, read
+from cnnforge.evaluation.predictions import Predictions, read_predictions
 
 
 def test_every_bit_and_every_name_comes_back(tmp_path):
@@ -16,7 +16,7 @@ def test_every_bit_and_every_name_comes_back(tmp_path):
     names = ["a.jpg", 'with "quotes", commas\nand lines.jpg', "Zürich.jpg", os.fsdecode(b"caf\xe9.jpg")]
     written = Predictions("test", ["cat", "dog"], names, np.array([0, 1, 1, 0]), probabilities)
     written.write(tmp_path / "predictions.csv")
-    found = read(tmp_path / "predictions.csv", "test")
+    found = read_predictions(tmp_path / "predictions.csv", "test")
     assert found.names == names
     assert found.class_names == ["cat", "dog"]
     np.testing.assert_array_equal(found.labels, written.labels)
@@ -26,4 +26,4 @@ def test_every_bit_and_every_name_comes_back(tmp_path):
 def test_another_file_is_refused(tmp_path):
     (tmp_path / "predictions.csv").write_text("name,label\na,b\n")
     with pytest.raises(DataError, match="expected the predictions of a run"):
-        read(tmp_path / "predictions.csv", "test")
+        read_predictions(tmp_path / "predictions.csv", "test")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge.serve.limits import Limits
-from cnnforge.serve.service import Service
+from cnnforge_serve.limits import Limits
+from cnnforge_serve.service import Service
 from tests.serving import Running, load_run, make_run, running
 
 

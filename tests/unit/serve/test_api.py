@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge.serve.answers import Answer, BadImages, Problem
-from cnnforge.serve.limits import Limits
-from cnnforge.serve.service import Service
+from cnnforge_serve.answers import Answer, BadImages, Problem
+from cnnforge_serve.limits import Limits
+from cnnforge_serve.service import Service
 from tests.serving import Running, expected, load_run, make_run, running
 from tests.unit.data.image_cases import JPEG, PICTURE, encode, with_orientation
 

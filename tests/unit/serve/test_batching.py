@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnforge.serve import batching
-from cnnforge.serve.batching import Batcher, WorkerFailedError
-from cnnforge.serve.metrics import Metrics
+from cnnforge_serve import batching
+from cnnforge_serve.batching import Batcher, WorkerFailedError
+from cnnforge_serve.metrics import Metrics
 
 
 class Network:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from cnnforge.data.decode import decode
+from cnnforge.data.decoding import decode
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge.serve import server as serve_server
-from cnnforge.serve.limits import Limits
-from cnnforge.serve.service import Service
+from cnnforge_serve import server as serve_server
+from cnnforge_serve.limits import Limits
+from cnnforge_serve.service import Service
 from tests.serving import GatedService, Running, expected, running, wait_until
 from tests.unit.data.image_cases import BOMBS, CASES, JPEG, Case, encode, pattern
 

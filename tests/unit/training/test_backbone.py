@@ -14,18 +14,20 @@ import pytest
 
 import cnnforge
 from cnnforge import Field
-from cnnforge.data.prepare import open_source, prepare
+from cnnforge.data.preparing import open_source, prepare
 from cnnforge.errors import PluginError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.network.building import build_model, compiled_model
 from cnnforge.network.weights import load_weights
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.runs.run import run
-from cnnforge.runs.run_dir import Run, RunDir, create
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import ResolvedRecipe, resolve
+from cnnforge.runs.naming import create_run_dir
+from cnnforge.runs.run import execute
+from cnnforge.runs.run_dir import Run, RunDir
 from cnnforge.system.reporter import SilentReporter
 from cnnforge.training import backbone
+from cnnforge.training.backbone import run_backbone_once
 from cnnforge.training.feeds import make_feeds
 
 
@@ -100,12 +102,10 @@ def registry() -> Registry:
     return Registry(host)
 
 
-def resolved(
-    registry: Registry, data: Path, *settings: str, architecture: str = "with_backbone"
-) -> resolve.ResolvedRecipe:
+def resolved(registry: Registry, data: Path, *settings: str, architecture: str = "with_backbone") -> ResolvedRecipe:
     overrides = [f"data.path={json.dumps(str(data))}", "training.batch_size=8", "training.precision=float32"]
     overrides += ["data.image_size=[24,24]", *settings]
-    return resolve.resolve(recipe.load("directory-cnn", registry, overrides, architecture=architecture), registry)
+    return resolve(load_recipe("directory-cnn", registry, overrides, architecture=architecture), registry)
 
 
 def train(
@@ -113,8 +113,8 @@ def train(
 ) -> tuple[RunDir, Listener]:
     found = resolved(registry, data, "training.epochs=4", *settings, architecture=architecture)
     images = open_source(found)
-    directory, listener = create(found, folder, architecture), Listener()
-    run(Run(directory, found), images, registry.host, listener)
+    directory, listener = create_run_dir(found, folder, architecture), Listener()
+    execute(Run(directory, found), images, registry.host, listener)
     return directory, listener
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_ends_within_an_epoch_goes_on_with_the_features(
         train(registry, tiny_images, tmp_path / "broken", "training.checkpoint_steps=1")
     found = resolved(registry, tiny_images, "training.epochs=4", "training.checkpoint_steps=1")
     resumed, listener = RunDir(tmp_path / "broken" / "with_backbone"), Listener()
-    run(Run(resumed, found), open_source(found), registry.host, listener)
+    execute(Run(resumed, found), open_source(found), registry.host, listener)
     assert [line for line in listener.lines if line.startswith("Resume")] == ["Resume   after 1 epochs and 1 batches"]
     assert metrics(resumed) == metrics(whole)
 
@@ -172,7 +172,7 @@ def run_once(registry: Registry, data: Path, *settings: str) -> tuple[keras.Mode
     prepared = prepare(found, open_source(found), lambda done, total: None)
     feeds = make_feeds(found, prepared)
     model = compiled_model(found, 3, len(feeds["train"]), "float32")
-    trained, trained_feeds = backbone.run_once(model, found, prepared, feeds, listener)
+    trained, trained_feeds = run_backbone_once(model, found, prepared, feeds, listener)
     assert (trained is model) == (trained_feeds is feeds)
     return model, trained is not model, listener
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.training.callback_state import capture, restore
+from cnnforge.training.callback_state import capture_callbacks, restore_callbacks
 
 
 def passed_on(callback: keras.callbacks.Callback, fresh: keras.callbacks.Callback) -> dict[str, Any]:
     """Give a fresh callback the state of another, by way of JSON, and return its attributes."""
     arrays: dict[str, np.ndarray] = {}
-    saved = json.loads(json.dumps(capture([callback], arrays)))
-    restore([fresh], saved, arrays)
+    saved = json.loads(json.dumps(capture_callbacks([callback], arrays)))
+    restore_callbacks([fresh], saved, arrays)
     return vars(fresh)
 
 
@@ -86,9 +86,9 @@ def test_a_callback_may_decide_itself() -> None:
 def test_other_callbacks_are_refused_unless_accepted() -> None:
     callback, arrays = Own(), {}
     callback.secret = 5
-    saved = capture([Anything(), callback], arrays)
+    saved = capture_callbacks([Anything(), callback], arrays)
     with pytest.raises(RecipeError, match="Anything, Own, received Own"):
-        restore([Own()], saved, arrays)
+        restore_callbacks([Own()], saved, arrays)
     fresh = Own()
-    restore([fresh, keras.callbacks.History()], saved, arrays, accept_changes=True)
+    restore_callbacks([fresh, keras.callbacks.History()], saved, arrays, accept_changes=True)
     assert fresh.secret == 6

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.runs.checkpoints import newest, newest_manifest, next_path, publish
+from cnnforge.runs.checkpoints import newest_checkpoint, newest_checkpoint_facts, next_path, publish
 from cnnforge.system import files
 
 
@@ -32,14 +32,14 @@ def test_two_are_kept_with_all_that_belongs_to_them(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {
         "last-000002.json", "last-000002.npz", "best-0002.npz", "last-000003.json", "last-000003.npz", "best-0003.npz",
     }  # fmt: skip
-    found = newest(folder, pytest.fail)
+    found = newest_checkpoint(folder, pytest.fail)
     assert found is not None
     assert (found.epoch, found.batch, found.state) == (3, 0, folder / "last-000003.npz")
 
 
 def test_without_any_there_is_none(tmp_path: Path) -> None:
-    assert newest(tmp_path / "missing", pytest.fail) is None
-    assert newest_manifest(tmp_path) == {}
+    assert newest_checkpoint(tmp_path / "missing", pytest.fail) is None
+    assert newest_checkpoint_facts(tmp_path) == {}
 
 
 def flip(path: Path) -> None:
@@ -66,19 +66,19 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 def test_the_one_before_takes_the_place_of_a_damaged_one_and_it_is_said(folder: Path, name: str, damage: str) -> None:
     DAMAGE[damage](folder / name)
     warnings: list[str] = []
-    found = newest(folder, warnings.append)
+    found = newest_checkpoint(folder, warnings.append)
     assert found is not None
     assert found.epoch == 2
     assert len(warnings) == (0 if (damage, name) == ("deleted", "last-000003.json") else 1)
     assert all("last-000003.json is damaged" in text for text in warnings)
     save(folder, 3)
-    assert newest(folder, pytest.fail).epoch == 3
+    assert newest_checkpoint(folder, pytest.fail).epoch == 3
 
 
 def test_a_manifest_is_believed_only_as_it_was_written(folder: Path) -> None:
     flip_epoch(folder / "last-000003.json")
-    assert newest(folder, lambda text: None).epoch == 2
-    assert newest_manifest(folder)["epoch"] == 2
+    assert newest_checkpoint(folder, lambda text: None).epoch == 2
+    assert newest_checkpoint_facts(folder)["epoch"] == 2
 
 
 def test_one_of_a_newer_format_is_refused(folder: Path) -> None:
@@ -89,4 +89,4 @@ def test_one_of_a_newer_format_is_refused(folder: Path) -> None:
     content = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "checkpoint": facts}
     (folder / "last-000004.json").write_text(json.dumps(content))
     with pytest.raises(RecipeError, match="format at most 1"):
-        newest(folder, pytest.fail)
+        newest_checkpoint(folder, pytest.fail)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnforge.training.fused_normalization import fuse_normalization
+from cnnforge_fast_cpu.fused_normalization import fuse_normalization
 
 LAYERS = keras.layers
 SHAPE = (12, 12, 3)

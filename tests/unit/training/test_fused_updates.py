@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge.training import fused_updates
+from cnnforge_fast_cpu import fused_updates
 
 
 def trained(optimizer: keras.optimizers.Optimizer, *, fused: bool) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge.training.late_relu import rectify_after_pooling
+from cnnforge_fast_cpu.late_relu import rectify_after_pooling
 
 LAYERS = keras.layers
 

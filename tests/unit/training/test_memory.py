@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from cnnforge.data.feed import Feed
 from cnnforge.errors import PluginError, TrainingError
-from cnnforge.training.memory import explained
+from cnnforge.training.memory import explain_memory_errors
 from tests.unit.data.test_feed import NumberedRows
 
 
@@ -39,23 +39,26 @@ def feed() -> Feed:
 @pytest.mark.parametrize(("limit", "fitting"), [(31, 16), (5, 4), (1, 1)])
 def test_a_batch_size_that_fits_is_found_by_trying(limit: int, fitting: int) -> None:
     with pytest.raises(TrainingError, match=r"training.batch_size=32, received ResourceExhaustedError") as caught:  # noqa: SIM117
-        with explained(lambda: network(limit), feed()):
+        with explain_memory_errors(lambda: network(limit), feed()):
             network(limit).fit(feed(), verbose=0)
     assert caught.value.hint == f"a step of {fitting} images fits: --set training.batch_size={fitting}"
     assert caught.value.exit_code == 5
 
 
 def test_a_network_too_large_for_one_image_is_said() -> None:
-    with pytest.raises(TrainingError) as caught, explained(lambda: network(0), feed()):
+    with pytest.raises(TrainingError) as caught, explain_memory_errors(lambda: network(0), feed()):
         raise MemoryError
     assert "not even a step of one image fits" in caught.value.hint
 
 
 def test_memory_that_ends_while_a_plugin_builds_is_memory_too() -> None:
-    with pytest.raises(TrainingError, match=r"training.batch_size=32"), explained(lambda: network(9), feed()):
+    with (
+        pytest.raises(TrainingError, match=r"training.batch_size=32"),
+        explain_memory_errors(lambda: network(9), feed()),
+    ):
         raise PluginError("it failed") from MemoryError()
 
 
 def test_other_errors_are_left_alone() -> None:
-    with pytest.raises(ZeroDivisionError), explained(lambda: network(9), feed()):
+    with pytest.raises(ZeroDivisionError), explain_memory_errors(lambda: network(9), feed()):
         raise ZeroDivisionError

@@ -10,20 +10,25 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge.data.prepare import open_source
+from cnnforge.data.preparing import open_source
 from cnnforge.errors import RecipeError
 from cnnforge.host.registry import Registry
 from cnnforge.network.arrays import read_arrays
 from cnnforge.network.building import build_model
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.report.run_files import read
-from cnnforge.runs.checkpoints import newest
-from cnnforge.runs.run import run
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
+from cnnforge.report.run_files import read_run_files
+from cnnforge.runs.checkpoints import newest_checkpoint
+from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.training.phases import let_backbone_learn, phases
-from tests.unit.training.test_backbone import FailOnce, Listener, resolved, train
-from tests.unit.training.test_backbone import registry as registry  # a fixture
+from cnnforge.training.phase import let_backbone_learn, phases
+from tests.unit.training.test_backbone import (
+    FailOnce,
+    Listener,
+    registry as registry,  # a fixture
+    resolved,
+    train,
+)
 
 TUNED = ("training.epochs=1", "training.fine_tuning={epochs=2, learning_rate=1e-3}", "training.checkpoint_steps=1")
 
@@ -33,7 +38,7 @@ def lines_of(directory: RunDir) -> list[dict[str, Any]]:
 
 
 def final_state(directory: RunDir) -> dict[str, np.ndarray]:
-    found = newest(directory.checkpoints, lambda text: None)
+    found = newest_checkpoint(directory.checkpoints, lambda text: None)
     assert found is not None
     return {name: value for name, value in read_arrays(found.state).items() if not name.startswith("metrics")}
 
@@ -60,7 +65,7 @@ def test_the_head_learns_first_and_then_the_backbone_too(registry: Registry, tin
     once, learning = listener.about_backbone()
     assert "computed" in once
     assert learning == "Backbone 1 layer learns too from here on, at a learning rate of 0.001"
-    assert read(tuned).planned_epochs == 3
+    assert read_run_files(tuned.path).planned_epochs == 3
     assert "- fine tuning: epochs 2, learning_rate 0.001" in tuned.model_card.read_text(encoding="utf-8")
     before, after = final_state(head_only), final_state(tuned)
     changed = {name.split(" ", 1)[1].split("/")[-1] for name in before if name in after and name.startswith("model")
@@ -80,7 +85,7 @@ def test_fine_tuning_that_is_interrupted_goes_on_to_the_same_bits(
     with pytest.raises(RuntimeError, match="on purpose"):
         train(registry, tiny_images, tmp_path / "broken", *TUNED)
     resumed, listener = RunDir(tmp_path / "broken" / "with_backbone"), Listener()
-    found = newest(resumed.checkpoints, lambda text: None)
+    found = newest_checkpoint(resumed.checkpoints, lambda text: None)
     assert found is not None
     assert (found.phase, found.epoch, found.batch) == (1, 1, 1)
     go_on(registry, resumed, tiny_images, listener)
@@ -107,7 +112,7 @@ def test_a_run_that_ends_between_the_phases_goes_on_to_the_same_bits(
 
 def go_on(registry: Registry, directory: RunDir, data: Path, listener: Listener) -> None:
     found = resolved(registry, data, *TUNED)
-    run(Run(directory, found), open_source(found), registry.host, listener)
+    execute(Run(directory, found), open_source(found), registry.host, listener)
 
 
 def same_as(resumed: RunDir, whole: RunDir) -> None:
@@ -135,7 +140,7 @@ def test_the_last_layers_alone_can_learn() -> None:
 def test_an_architecture_without_a_backbone_cannot_be_fine_tuned(registry: Registry, tiny_images: Path) -> None:
     overrides = [f"data.path={json.dumps(str(tiny_images))}", "training.fine_tuning={epochs=2}"]
     with pytest.raises(RecipeError, match=r"training.fine_tuning: expected an architecture with a backbone"):
-        resolve.resolve(recipe.load("directory-cnn", registry, overrides), registry)
+        resolve(load_recipe("directory-cnn", registry, overrides), registry)
 
 
 def test_a_schedule_that_does_not_fit_fine_tuning_is_refused_before_anything_is_trained(

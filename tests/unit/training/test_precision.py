@@ -9,7 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from cnnforge.system import processors
 from cnnforge.training import precision
+from cnnforge.training.precision import choose_precision, precision_setting
 
 BATCH = (np.zeros((4, 8, 8, 3), np.uint8), np.zeros((4, 1), np.float32))
 
@@ -31,38 +33,38 @@ class Builder:
 @pytest.mark.parametrize(("wanted", "policy"), [("bfloat16", "mixed_bfloat16"), ("float32", "float32")])
 def test_what_the_recipe_says_is_taken_unmeasured(wanted: str, policy: str) -> None:
     builder = Builder()
-    chosen = precision.choose(wanted, builder, BATCH)
+    chosen = choose_precision(wanted, builder, BATCH)
     assert (chosen.policy, chosen.reason, builder.policies) == (policy, "set in the recipe", [])
-    assert precision.setting(chosen.policy) == wanted
+    assert precision_setting(chosen.policy) == wanted
 
 
 def test_hardware_without_bfloat16_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
     builder = Builder()
-    assert precision.choose("auto", builder, BATCH).policy == "float32"
+    assert choose_precision("auto", builder, BATCH).policy == "float32"
     assert builder.policies == []
 
 
 def test_both_are_measured_once_and_the_outcome_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
     first, second = Builder(), Builder()
-    chosen = precision.choose("auto", first, BATCH)
+    chosen = choose_precision("auto", first, BATCH)
     assert chosen.policy in ("float32", "mixed_bfloat16")
     assert chosen.reason.startswith("measured: bfloat16 ")
     assert sorted(first.policies[1:]) == ["float32", "mixed_bfloat16"]
-    assert precision.choose("auto", second, BATCH) == chosen
+    assert choose_precision("auto", second, BATCH) == chosen
     assert second.policies == ["float32"]  # only to recognise the model
     (remembered,) = (tmp_path / "cache" / "precision").iterdir()
     remembered.write_text(json.dumps({"policy": "mixed_bfloat16", "reason": "told"}))
-    assert precision.choose("auto", Builder(), BATCH).reason == "told"
+    assert choose_precision("auto", Builder(), BATCH).reason == "told"
     remembered.write_text("{")
-    assert precision.choose("auto", Builder(), BATCH).reason.startswith("measured")
+    assert choose_precision("auto", Builder(), BATCH).reason.startswith("measured")
 
 
 def test_another_batch_size_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
-    precision.choose("auto", Builder(), BATCH)
-    precision.choose("auto", Builder(), (BATCH[0][:2], BATCH[1][:2]))
+    choose_precision("auto", Builder(), BATCH)
+    choose_precision("auto", Builder(), (BATCH[0][:2], BATCH[1][:2]))
     assert len(list((tmp_path / "cache" / "precision").iterdir())) == 2
 
 
@@ -76,8 +78,8 @@ def test_another_batch_size_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tm
     ],
 )
 def test_the_processors_own_account_decides(text: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision.platform, "system", lambda: "Linux")
-    monkeypatch.setattr(precision.Path, "read_text", lambda self, encoding: text)
+    monkeypatch.setattr(processors.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(processors.Path, "read_text", lambda self, encoding: text)
     monkeypatch.setattr(precision, "_gpu_compute_capability", lambda: None)
     assert precision.has_bfloat16() is expected
     for capability, has_it in ((7.5, False), (8.0, True), (9.0, True)):

@@ -13,21 +13,21 @@ import pytest
 
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
 from cnnforge.system import files
 from cnnforge.system.interrupt import Interrupt
-from cnnforge.tuning.local import WorkerDiedError
-from cnnforge.tuning.plan import Plan, plan
-from cnnforge.tuning.search import Workers
-from cnnforge.tuning.study import Study
-from cnnforge.tuning.study_dir import StudyDir
-from cnnforge.tuning.trial import Task
+from cnnforge_tuning.local import WorkerDiedError
+from cnnforge_tuning.plan import Plan, plan
+from cnnforge_tuning.search import Workers
+from cnnforge_tuning.study import Study
+from cnnforge_tuning.study_dir import StudyDir
+from cnnforge_tuning.trial import Task
 
 
 def make_plan(*overrides: str) -> Plan:
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    return plan(resolve.resolve(recipe.load("catsdogs", registry, overrides), registry))
+    return plan(resolve(load_recipe("catsdogs", registry, overrides), registry))
 
 
 def make_study(path: Path, *overrides: str) -> Study:

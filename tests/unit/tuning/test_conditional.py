@@ -11,12 +11,12 @@ from cnnforge.errors import PluginError, RecipeError
 from cnnforge.host.marks import Choice, FloatRange, IntRange
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import resolving as resolve
-from cnnforge.recipe import schema as recipe
-from cnnforge.tuning import space as spaces
-from cnnforge.tuning.conditional import Drawing, check, discover, draws
-from cnnforge.tuning.oracle import Oracle
-from cnnforge.tuning.plan import plan
+from cnnforge.recipe.loading import load_recipe
+from cnnforge.recipe.resolving import resolve
+from cnnforge_tuning import space as spaces
+from cnnforge_tuning.conditional import Drawing, check, discover, draws
+from cnnforge_tuning.oracle import Oracle
+from cnnforge_tuning.plan import plan
 from tests.e2e.conditional import StackOptions, search_space
 
 SOURCE = (Path(__file__).parents[2] / "e2e" / "conditional.py").read_text(encoding="utf-8")
@@ -37,8 +37,8 @@ def planned(site):
     def make(*overrides: str) -> Any:
         registry = Registry(PluginHost.discover())
         settings = ["architecture.name=stack", "tuning.search=['architecture', 'training.learning_rate']", *overrides]
-        loaded = recipe.load("directory-cnn", registry, ["data.path='.'", *settings], architecture="stack")
-        return plan(resolve.resolve(loaded, registry))
+        loaded = load_recipe("directory-cnn", registry, ["data.path='.'", *settings], architecture="stack")
+        return plan(resolve(loaded, registry))
 
     return make
 
@@ -178,6 +178,6 @@ def test_the_whole_and_its_parts_are_not_searched_together(planned, overrides, m
 
 def test_an_architecture_without_one_says_so():
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    loaded = recipe.load("catsdogs", registry, ["tuning.search=['architecture']"])
+    loaded = load_recipe("catsdogs", registry, ["tuning.search=['architecture']"])
     with pytest.raises(RecipeError, match="'catsdogs_cnn' brings none"):
-        resolve.resolve(loaded, registry)
+        resolve(loaded, registry)

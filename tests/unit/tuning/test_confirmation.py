@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from cnnforge.tuning import results
-from cnnforge.tuning.confirmation import Confirmed, confirm, verdict
-from cnnforge.tuning.search import Search
+from cnnforge_tuning import results
+from cnnforge_tuning.confirmation import Confirmed, confirm, verdict
+from cnnforge_tuning.search import Search
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_study
 
 STUDY = ["tuning.algorithm=random", "tuning.trials=4", "tuning.confirm=2", "tuning.confirm_seeds=3"]

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from cnnforge.errors import StorageError
-from cnnforge.tuning.journal import Journal
+from cnnforge_tuning.journal import Journal
 
 
 def test_events_come_back_in_order(tmp_path):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.tuning import local
-from cnnforge.tuning.local import LocalExecutor, WorkerDiedError
+from cnnforge_tuning import local
+from cnnforge_tuning.local import LocalExecutor, WorkerDiedError
 from tests.unit.tuning import tasks
 
 
@@ -63,7 +63,7 @@ def test_stopping_asks_the_running_tasks_to_save_and_drops_those_that_wait(tmp_p
 
 def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path):
     code = (
-        "from cnnforge.tuning.local import LocalExecutor; from tests.unit.tuning import tasks\n"
+        "from cnnforge_tuning.local import LocalExecutor; from tests.unit.tuning import tasks\n"
         "if __name__ == '__main__':\n"
         f"    LocalExecutor(1).submit(tasks.note_pid_and_wait, {str(tmp_path / 'pid')!r}).result()\n"
     )
@@ -81,7 +81,7 @@ def test_workers_end_with_their_parent_however_it_ends(tmp_path: Path):
 def test_locks_that_a_task_leaves_behind_are_not_called_leaked(tmp_path: Path):
     script = tmp_path / "parent.py"
     script.write_text(
-        "from cnnforge.tuning.local import LocalExecutor; from tests.unit.tuning import tasks\n"
+        "from cnnforge_tuning.local import LocalExecutor; from tests.unit.tuning import tasks\n"
         "if __name__ == '__main__':\n"
         "    with LocalExecutor(1) as executor:\n"
         "        executor.submit(tasks.keep_a_lock).result()\n"

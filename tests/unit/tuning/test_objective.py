@@ -8,7 +8,7 @@ import pytest
 
 from cnnforge.errors import RecipeError
 from cnnforge.recipe.schema import TuningSection
-from cnnforge.tuning.objective import Objective, objective_of
+from cnnforge_tuning.objective import Objective, objective_of
 
 NAMES = ["val_accuracy", "val_loss", "val_auc", "val_precision", "val_recall", "val_mean_absolute_error",
          "val_binary_crossentropy", "val_top_k_categorical_accuracy", "val_hinge", "loss"]  # fmt: skip

@@ -8,8 +8,8 @@ import math
 import pytest
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.tuning.oracle import Oracle, import_keras_tuner
-from cnnforge.tuning.space import is_inside
+from cnnforge_tuning.oracle import Oracle, import_keras_tuner
+from cnnforge_tuning.space import is_inside
 from tests.unit.tuning.conftest import make_plan
 
 ALGORITHMS = ["random", "bayesian", "grid", "hyperband"]

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from cnnforge.runs.run_dir import provenance
-from cnnforge.tuning import figures, results
-from cnnforge.tuning.confirmation import confirm
-from cnnforge.tuning.importance import importance
-from cnnforge.tuning.page import render
-from cnnforge.tuning.search import Search
-from cnnforge.tuning.study_dir import identity
+from cnnforge.runs.recording import provenance
+from cnnforge_tuning import figures, results
+from cnnforge_tuning.confirmation import confirm
+from cnnforge_tuning.importance import importance
+from cnnforge_tuning.page import render
+from cnnforge_tuning.search import Search
+from cnnforge_tuning.study_dir import identity
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_plan, make_study
 
 

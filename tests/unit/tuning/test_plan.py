@@ -9,7 +9,7 @@ import pytest
 
 from cnnforge.errors import RecipeError
 from cnnforge.recipe.schema import FineTuningSection
-from cnnforge.tuning.plan import num_trials, plan
+from cnnforge_tuning.plan import num_trials, plan
 from tests.unit.tuning.conftest import make_plan
 
 SMALL = ["tuning.search=['training.batch_size']", "tuning.algorithm=hyperband"]

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.tuning.objective import Objective
-from cnnforge.tuning.pruning import histories, history, is_below_median, is_halved
+from cnnforge_tuning.objective import Objective
+from cnnforge_tuning.pruning import histories, history, is_below_median, is_halved
 
 ACCURACY, LOSS = Objective("val_accuracy", is_max=True), Objective("val_loss", is_max=False)
 

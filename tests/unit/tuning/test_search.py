@@ -9,7 +9,7 @@ import pytest
 
 from cnnforge.errors import TrainingError
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.tuning.search import Search, Workers
+from cnnforge_tuning.search import Search, Workers
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_study
 
 TRIALS = ["tuning.algorithm=random", "tuning.trials=6", "tuning.keep=2"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.tuning import space as spaces
+from cnnforge_tuning import space as spaces
 from tests.unit.tuning.conftest import make_plan
 
 

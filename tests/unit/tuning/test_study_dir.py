@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cnnforge.errors import BusyError, RecipeError, StorageError
-from cnnforge.tuning.study_dir import (
+from cnnforge_tuning.study_dir import (
     StudyDir,
     changes,
     check_same,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
-from cnnforge.tuning.search import Search
+from cnnforge_tuning.search import Search
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_study
 
 

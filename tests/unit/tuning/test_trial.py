@@ -8,11 +8,11 @@ import pytest
 
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe import schema as recipe
+from cnnforge.recipe.loading import load_recipe
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.tuning.local import LocalExecutor, WorkerDiedError
-from cnnforge.tuning.objective import Objective
-from cnnforge.tuning.trial import Task, outcome, remove_weights, run_trial
+from cnnforge_tuning.local import LocalExecutor, WorkerDiedError
+from cnnforge_tuning.objective import Objective
+from cnnforge_tuning.trial import Task, outcome, remove_weights, run_trial
 
 ACCURACY = Objective("val_accuracy", is_max=True)
 
@@ -59,7 +59,7 @@ def open_source(options):
 )
 def test_whatever_ends_a_trial_is_written_down(site, tmp_path, how, status, kind, reason):
     site.install("woeful", SOURCE)
-    text = recipe.load("catsdogs", Registry(PluginHost.discover()), ["data.source='woeful'", f"data.how='{how}'"])
+    text = load_recipe("catsdogs", Registry(PluginHost.discover()), ["data.source='woeful'", f"data.how='{how}'"])
     limit = 3.0 if how == "hang" else None
     task = Task(tmp_path / "t", text.to_toml(), ACCURACY, time_limit_seconds=limit)
     with LocalExecutor(1) as executor:

@@ -1,0 +1,23 @@
+from . import common as common
+from .common import (
+    echo_json as echo_json,
+    load_trained as load_trained,
+    registry as registry,
+    resolve_recipe as resolve_recipe,
+)
+from .completion import complete_runs as complete_runs
+from .options import (
+    ArchitectureOption as ArchitectureOption,
+    DataOption as DataOption,
+    RecipeArgument as RecipeArgument,
+    RunArgument as RunArgument,
+    SettingsOption as SettingsOption,
+)
+from .plugin_check import HEAVY as HEAVY
+from .run import run as run
+from .table import render as render, wrap as wrap
+from .terminal import (
+    LogReporter as LogReporter,
+    TerminalReporter as TerminalReporter,
+    terminal_reporter as terminal_reporter,
+)

@@ -1,0 +1,25 @@
+from .augment import augment_batch as augment_batch
+from .decoding import (
+    DecodedImage as DecodedImage,
+    DecodeSettings as DecodeSettings,
+    UnreadableImageError as UnreadableImageError,
+    content_hash as content_hash,
+    decode as decode,
+)
+from .feed import Feed as Feed, class_weights as class_weights, encode_targets as encode_targets
+from .image_rows import ImageRows as ImageRows
+from .inspect import data_lines as data_lines, describe_data as describe_data
+from .known_pixels import KnownPixels as KnownPixels
+from .preparing import PreparedData as PreparedData, open_source as open_source, prepare as prepare
+from .scanning import Progress as Progress, Scan as Scan, scan as scan
+from .split_folders import check_target as check_target, write_split_folders as write_split_folders
+from .store import (
+    StoreInfo as StoreInfo,
+    features_dir as features_dir,
+    limit_bytes as limit_bytes,
+    list_stores as list_stores,
+    remove_store as remove_store,
+    settings_key as settings_key,
+    stores_dir as stores_dir,
+)
+from .unchanged import check_unchanged as check_unchanged, data_changes as data_changes

@@ -1,0 +1,188 @@
+"""From a data source to a manifest and its pixels: everything between ``open`` and the first batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cnnforge.data.decoding import DecodeSettings
+from cnnforge.data.duplicates import exact_groups, near_groups
+from cnnforge.data.image_rows import ImageRows
+from cnnforge.data.manifest import Manifest
+from cnnforge.data.scanning import Progress, Scan, scan
+from cnnforge.data.splits import LEFT_OUT, SplitSettings, assign, position
+from cnnforge.errors import DataError, PluginError
+from cnnforge.host import import_deferred
+from cnnforge.images import SPLITS, LabelledImages
+from cnnforge.recipe import DataSection, ResolvedRecipe
+
+_SHOWN_FAULTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedData:
+    """A data set ready to be trained on."""
+
+    manifest: Manifest
+    rows: ImageRows
+    location: str
+    notice: str
+
+
+def open_source(resolved: ResolvedRecipe) -> LabelledImages:
+    """Return the labelled images of a recipe's data source, checked against the contract.
+
+    Raises:
+        DataError: The source cannot use what it was given, or there are fewer than two classes.
+        PluginError: The source breaks the contract.
+    """
+    spec, plugin = resolved.data_source.spec, resolved.data_source.plugin
+    images = import_deferred(spec.open, f"data source {spec.name!r} of plugin {plugin}")(resolved.data_options)
+    if not isinstance(images, LabelledImages):
+        raise PluginError(
+            f"data source {spec.name!r} of plugin {plugin}: expected cnnforge.LabelledImages,"
+            f" received {type(images).__name__}"
+        )
+    problems = images.problems()
+    if problems:
+        raise PluginError(f"data source {spec.name!r} of plugin {plugin}: {'; '.join(problems)}")
+    if len(images.class_names) < 2:
+        raise DataError(
+            f"expected at least two classes, received {len(images.class_names)}: {', '.join(images.class_names)}"
+        )
+    return _subset(images, resolved.recipe.data.subset)
+
+
+def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress) -> PreparedData:
+    """Scan, find duplicates and divide into splits.
+
+    Raises:
+        DataError: Too many images cannot be read, a class is too small, or splits on disk share images.
+    """
+    data = resolved.recipe.data
+    scanned = scan(images, DecodeSettings.of(data, resolved.input_shape), data.store, progress)
+    manifest = build_manifest(images, scanned, data)
+    return PreparedData(manifest, scanned.rows, images.location, images.notice)
+
+
+def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection) -> Manifest:
+    """Return the manifest of a scanned source: faults left out, duplicates found, splits assigned."""
+    scanned = scan_result.scanned
+    labels = np.asarray(images.labels, np.int32)
+    reasons = dict(scanned.reasons)
+    _check_faults(images, reasons, data)
+    usable = _without(len(images), reasons)
+    groups = [usable[group] for group in exact_groups(scanned.sha256[usable])]
+    contradictions = _contradictions(groups, labels, images)
+    reasons |= contradictions
+    usable = _without(len(images), reasons)
+    fixed = None if images.splits is None else np.array([SPLITS.index(split) for split in images.splits])[usable]
+    settings = SplitSettings(data.validation_fraction, data.test_fraction, data.split_seed)
+    splits = np.full(len(images), LEFT_OUT, np.int8)
+    splits[usable], notes = assign(scanned.sha256[usable], labels[usable], images.class_names, settings, fixed)
+    _check_leaks(groups, splits, images.names, data)
+    near = [usable[group] for group in near_groups(scanned.perceptual_hashes[usable], scanned.sha256[usable])]
+    warnings = [*scan_result.notes, *notes, *_warnings(contradictions, near, splits, labels[usable], images)]
+    return Manifest(
+        images.class_names, images.names, labels, splits, scanned, reasons, images.left_out, groups, near, warnings
+    )
+
+
+def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSection) -> None:
+    faults = [(item.name, item.reason) for item in images.left_out if item.is_fault]
+    faults += [(images.names[row], reason) for row, reason in sorted(reasons.items())]
+    num_files = len(images) + len(faults) - len(reasons)
+    if len(faults) <= (0 if data.strict else data.max_unreadable * num_files):
+        return
+    shown = "\n".join(f"  {name}: {reason}" for name, reason in faults[:_SHOWN_FAULTS])
+    more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
+    allowed = "none, with data.strict" if data.strict else f"at most data.max_unreadable={data.max_unreadable:g}"
+    raise DataError(
+        f"expected {allowed} of the images to be unreadable, received {len(faults)} of {num_files}:\n{shown}{more}",
+        hint="mend or remove them, or allow more: --set data.max_unreadable=…",
+    )
+
+
+def _contradictions(groups: Sequence[np.ndarray], labels: np.ndarray, images: LabelledImages) -> dict[int, str]:
+    """Return the photographs that are in two classes at once: nobody can say which label is right, so none is used."""
+    found = {}
+    for group in groups:
+        if len(np.unique(labels[group])) > 1:
+            for row in group.tolist():
+                other = next(r for r in group.tolist() if labels[r] != labels[row])
+                found[row] = (
+                    f"labelled twice: the same photograph is {images.names[other]},"
+                    f" class {images.class_names[labels[other]]}"
+                )
+    return found
+
+
+def _check_leaks(groups: Sequence[np.ndarray], splits: np.ndarray, names: Sequence[str], data: DataSection) -> None:
+    leaks = [group for group in groups if len(np.unique(splits[group][splits[group] != LEFT_OUT])) > 1]
+    if not leaks or data.allow_leaks:
+        return
+    examples = "\n".join(
+        "  " + " = ".join(f"{names[row]} ({SPLITS[splits[row]]})" for row in group[:3])
+        for group in leaks[:_SHOWN_FAULTS]
+    )
+    raise DataError(
+        f"expected no photograph in two splits, received {len(leaks)} that are, so measures would be too good:\n"
+        f"{examples}",
+        hint="remove the copies, or accept them: --set data.allow_leaks=true",
+    )
+
+
+def _warnings(
+    contradictions: dict[int, str],
+    near: Sequence[np.ndarray],
+    splits: np.ndarray,
+    labels: np.ndarray,
+    images: LabelledImages,
+) -> list[str]:
+    found = []
+    if contradictions:
+        found.append(f"{len(contradictions)} images are left out because the same photograph is in another class too")
+    across = sum(len(np.unique(splits[group])) > 1 for group in near)
+    if across:
+        found.append(f"{across} groups of nearly identical photographs lie across splits (see the manifest)")
+    counts = np.bincount(labels, minlength=len(images.class_names))
+    if counts.max() >= 10 * max(1, counts.min()):
+        rare, common = images.class_names[int(counts.argmin())], images.class_names[int(counts.argmax())]
+        found.append(
+            f"class {rare!r} has {counts.min()} images, class {common!r} {counts.max()}: accuracy will hide it"
+        )
+    return found
+
+
+def _without(num_images: int, reasons: dict[int, str]) -> np.ndarray:
+    keep = np.ones(num_images, np.bool_)
+    keep[list(reasons)] = False
+    return np.flatnonzero(keep)
+
+
+@dataclass(frozen=True, slots=True)
+class _SubsetReader:
+    read: Callable[[int], bytes | np.ndarray]
+    rows: tuple[int, ...]
+
+    def __call__(self, index: int) -> bytes | np.ndarray:
+        return self.read(self.rows[index])
+
+
+def _subset(images: LabelledImages, share: float) -> LabelledImages:
+    """Return that share of the images, chosen by a hash of their names, so that a larger share contains a smaller."""
+    if share == 1:
+        return images
+    chosen = [
+        row for row, name in enumerate(images.names) if position(name.encode("utf-8", "surrogatepass"), 0) < share
+    ]
+    return replace(
+        images,
+        names=[images.names[row] for row in chosen],
+        labels=[images.labels[row] for row in chosen],
+        splits=None if images.splits is None else [images.splits[row] for row in chosen],
+        signatures=None if images.signatures is None else [images.signatures[row] for row in chosen],
+        read=_SubsetReader(images.read, tuple(chosen)),
+    )

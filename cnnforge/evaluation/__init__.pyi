@@ -1,0 +1,12 @@
+from . import examples as examples
+from .answers import Ranked as Ranked, answer as answer, rank as rank
+from .evaluation import (
+    predict_rows as predict_rows,
+    worst_mistakes as worst_mistakes,
+    write_evaluation as write_evaluation,
+)
+from .evaluation_dir import EvaluationDir as EvaluationDir
+from .examples import write_examples as write_examples
+from .intervals import difference_interval as difference_interval, mean_interval as mean_interval
+from .pictures import overlay as overlay, to_picture as to_picture, transparent as transparent
+from .predictions import Predictions as Predictions, read_predictions as read_predictions

@@ -1,0 +1,16 @@
+from .byte_ranges import FileBytes as FileBytes, SeekableBytes as SeekableBytes
+from .given import GivenImage as GivenImage, given_images as given_images
+from .labelled_images import (
+    SPLIT_OF_NAME as SPLIT_OF_NAME,
+    SPLITS as SPLITS,
+    LabelledImages as LabelledImages,
+    LeftOut as LeftOut,
+)
+from .listing import MAX_FILE_BYTES as MAX_FILE_BYTES, TOO_LARGE as TOO_LARGE
+from .opening import (
+    ImageFile as ImageFile,
+    ImageFiles as ImageFiles,
+    natural_key as natural_key,
+    open_files as open_files,
+)
+from .zip_directory import read_directory as read_directory

@@ -1,0 +1,17 @@
+from . import components as components
+from .arrays import read_arrays as read_arrays, write_arrays as write_arrays
+from .building import (
+    build_network as build_network,
+    compile_model as compile_model,
+    compiled_model as compiled_model,
+    trained_model as trained_model,
+)
+from .layers import leaves as leaves
+from .observed_model import (
+    OBSERVED_BATCH_SIZE as OBSERVED_BATCH_SIZE,
+    LayerCall as LayerCall,
+    ObservedModel as ObservedModel,
+)
+from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
+from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
+from .weights import load_weights as load_weights, save_weights as save_weights, variable_arrays as variable_arrays

@@ -1,0 +1,23 @@
+from . import checkpoints as checkpoints
+from .checkpoints import newest_checkpoint as newest_checkpoint, newest_checkpoint_facts as newest_checkpoint_facts
+from .evaluated_images import (
+    evaluate_run as evaluate_run,
+    other_data as other_data,
+    other_recipe as other_recipe,
+    own_split as own_split,
+)
+from .listing import SORT_KEYS as SORT_KEYS, RunSummary as RunSummary, list_runs as list_runs
+from .locking import hold_run as hold_run
+from .naming import create_run_dir as create_run_dir, default_run_name as default_run_name, find_run as find_run
+from .outcome import now as now, recorded as recorded
+from .prediction import Prediction as Prediction, predict_images as predict_images
+from .pruning import PruningRules as PruningRules, prunable as prunable, remove_run as remove_run
+from .recording import (
+    plugin_versions as plugin_versions,
+    provenance as provenance,
+    recorded_packages as recorded_packages,
+)
+from .resuming import is_finished as is_finished, reopen as reopen
+from .run import execute as execute
+from .run_dir import Run as Run, RunDir as RunDir
+from .trained_run import TrainedRun as TrainedRun, load_trained_run as load_trained_run

@@ -1,0 +1,110 @@
+"""The page of a comparison: one self-contained HTML file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from cnnforge.data import DecodeSettings, content_hash, decode, open_source
+from cnnforge.errors import CnnforgeError
+from cnnforge.host import Registry
+from cnnforge.recipe import load_recipe, resolve
+from cnnforge.report import charts, numbers as formats, page
+from cnnforge.system import files
+from cnnforge_compare import comparison
+from cnnforge_compare.comparison import ComparedRun, Photograph
+
+MAX_PHOTOGRAPHS = 24
+
+_CHARTS = {
+    "val_accuracy": "Validation accuracy",
+    "val_loss": "Validation loss",
+    "accuracy": "Training accuracy",
+    "loss": "Training loss",
+}
+
+
+def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> None:
+    """Write the page that compares runs.
+
+    Args:
+        path: Where to.
+        runs: At least two.
+        registry: Where the data source is looked up that has the photographs.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    found = comparison.disagreements(runs)
+    picture = _pictures(runs, registry)
+    shown = [(item, picture(item.photograph)) for item in found[:MAX_PHOTOGRAPHS]]
+    pairs = comparison.pairs(runs)
+    content = page.render(
+        __package__,
+        "compare.html.j2",
+        runs=runs,
+        measures=comparison.measures(runs),
+        differences=comparison.recipe_differences(runs),
+        pairs=pairs,
+        verdicts=[comparison.verdict(pair) for pair in pairs],
+        curves=_curves(runs),
+        disagreements=shown,
+        num_disagreements=len(found),
+    )
+    files.write_text(path, content)
+
+
+def _curves(runs: Sequence[ComparedRun]) -> list[tuple[str, Markup]]:
+    """Return a chart for each of the common metrics, a line for each run."""
+    epochs = sorted({line["epoch"] for run in runs for line in run.files.epochs})
+    found = []
+    for number, (metric, title) in enumerate(_CHARTS.items()):
+        lines = [_line(run, index, metric, epochs) for index, run in enumerate(runs)]
+        drawn = [line for line in lines if line.points(epochs)]
+        if drawn:
+            is_share = "accuracy" in metric
+            chart = charts.line_chart(f"curve-{number}", f"{title} over epochs", epochs, drawn, percent=is_share)
+            found.append((title, chart))
+    return found
+
+
+def _line(run: ComparedRun, index: int, metric: str, epochs: Sequence[int]) -> charts.Series:
+    values = {line["epoch"]: line[metric] for line in run.files.epochs if formats.is_number(line.get(metric))}
+    return charts.Series(run.letter, f"run-{index}", [values.get(epoch) for epoch in epochs])
+
+
+def _pictures(runs: Sequence[ComparedRun], registry: Registry) -> Callable[[Photograph], str]:
+    """Return what gives a photograph as a URI: from the data of the first run that still has it; empty if none has."""
+    sources = [source for run in runs if (source := _open(run.files.directory / "recipe.toml", registry))]
+
+    def picture(photograph: Photograph) -> str:
+        return next((uri for source in sources if (uri := source(photograph))), "")
+
+    return picture
+
+
+def _open(recipe: Path, registry: Registry) -> Callable[[Photograph], str] | None:
+    try:
+        resolved = resolve(load_recipe(str(recipe), registry), registry)
+        images = open_source(resolved)
+    except CnnforgeError:  # the data are gone, or the plugin that reads them
+        return None
+    row_of = {name: row for row, name in enumerate(images.names)}
+    settings = DecodeSettings.of(resolved.recipe.data, resolved.input_shape)
+
+    def picture(photograph: Photograph) -> str:
+        name, sha256 = photograph
+        try:
+            content = images.read(row_of[name])
+            if content_hash(content).hex() != sha256:
+                return ""
+            jpeg = io.BytesIO()
+            decode(content, settings).image.save(jpeg, "JPEG", quality=85)
+        except Exception:  # missing, changed or damaged meanwhile, in whatever way: a page does without
+            return ""
+        return page.data_uri(jpeg.getvalue(), "image/jpeg")
+
+    return picture

@@ -1,0 +1,1 @@
+"""Handing a trained network to other programs: the command ``export`` and its formats."""

@@ -1,0 +1,65 @@
+"""``cnnforge serve``: a trained run over HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from cnnforge.cli import RunArgument, load_trained
+from cnnforge.errors import RecipeError
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+def serve(
+    run: RunArgument,
+    host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any that is free.")] = 8000,
+    token: Annotated[
+        str | None, typer.Option("--token", envvar="CNNFORGE_TOKEN", help="Bearer token that requests must bring.")
+    ] = None,
+    max_bytes: Annotated[int, typer.Option("--max-bytes", min=1, help="Largest body of a request.")] = 32 * 2**20,
+    max_images: Annotated[int, typer.Option("--max-images", min=1, help="Most images of a request.")] = 64,
+    max_pixels: Annotated[
+        int | None, typer.Option("--max-pixels", min=1, help="Largest image; default: as the recipe says.")
+    ] = None,
+    queue: Annotated[int, typer.Option("--queue", min=1, help="Most images in progress, of all requests.")] = 256,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds for a request to arrive, and for its answer.")
+    ] = 30.0,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="A line on standard error for each request.")] = True,
+) -> None:
+    """Answer over HTTP what an image shows, with a page to try it."""
+    from cnnforge.runs import find_run
+    from cnnforge.system import needs_extra
+
+    directory = find_run(run)
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise RecipeError("expected a token of ASCII characters without spaces", hint="leave it out to ask for none")
+    with needs_extra("serve"):
+        from cnnforge_serve.limits import Limits
+        from cnnforge_serve.server import listen, serve as answer
+    listening = listen(host, port)
+    if token is None and not host.startswith(_LOOPBACK):
+        typer.echo(f"warning: whoever reaches {host} may ask; a token in CNNFORGE_TOKEN prevents it", err=True)
+    trained = load_trained(run)
+    from cnnforge_serve.app import create_app
+    from cnnforge_serve.service import Service
+
+    service = Service(trained, Limits(max_bytes, max_images, max_pixels, queue, timeout))
+    url = _url(host, listening.getsockname()[1])
+
+    def say_start() -> None:
+        typer.echo(f"Serving  {directory.path}: {', '.join(trained.class_names)}")
+        typer.echo(f"Page     {url}/")
+        typer.echo(f"API      {url}/predict, described at {url}/openapi.json")
+
+    signal_number = answer(create_app(service, token), service, listening, say_start, log=log)
+    raise typer.Exit(128 + signal_number)
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"

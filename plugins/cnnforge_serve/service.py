@@ -1,0 +1,115 @@
+"""What the application does with images: decode them, give them to the network, show where it looks."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import io
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from cnnforge.data import UnreadableImageError, decode
+from cnnforge.evaluation import answer, rank, transparent
+from cnnforge.network import BATCH_SIZE, Predictor
+from cnnforge.runs import TrainedRun
+from cnnforge.system import num_processors
+from cnnforge_explain.grad_cam import grad_cam
+from cnnforge_serve.batching import Batcher
+from cnnforge_serve.limits import Limits, Load
+from cnnforge_serve.metrics import Metrics
+from cnnforge_serve.uploads import Upload
+
+_MAX_DECODERS = 4  # each may hold the pixels of the largest image that is allowed
+
+
+class Service:
+    """A trained run that answers; belongs to one event loop.
+
+    Args:
+        trained: The run. Its files are not looked at any more.
+        limits: What is taken at most.
+        max_batch: Images computed at once.
+    """
+
+    def __init__(self, trained: TrainedRun, limits: Limits, max_batch: int = BATCH_SIZE) -> None:
+        self.trained = trained
+        self.limits = limits
+        self.metrics = Metrics()
+        self.load = Load(limits)
+        self.batcher = Batcher(self._warm_predictor, self.metrics, max_batch)
+        self.is_draining = False
+        settings = trained.decoding
+        self._settings = dataclasses.replace(settings, max_pixels=limits.max_pixels or settings.max_pixels)
+        self._decoders = ThreadPoolExecutor(min(num_processors(), _MAX_DECODERS), "decode")
+        self.metrics.in_progress.set_function(lambda: self.load.images)
+        self.metrics.ready.set_function(lambda: self.is_ready)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether predictions are given: the network is warm, and nobody has asked the server to end."""
+        return self.batcher.is_ready and not self.is_draining
+
+    def stop(self) -> None:
+        """End the threads."""
+        self._decoders.shutdown(cancel_futures=True)
+        self.batcher.stop()
+
+    async def prediction(self, upload: Upload) -> dict[str, Any]:
+        """Return what is said of an image: the probabilities of the classes, or why there are none."""
+        try:
+            pixels = await self.pixels(upload.content)
+        except UnreadableImageError as error:
+            self.metrics.images.labels("unreadable").inc()
+            return {"name": upload.name, "error": str(error)}
+        probabilities = await self.batcher.probabilities(pixels)
+        self.metrics.images.labels("predicted").inc()
+        return self.describe(upload.name, probabilities)
+
+    async def pixels(self, content: bytes) -> np.ndarray:
+        """Return an image as the network takes it, shape (height, width, channels), uint8.
+
+        Raises:
+            UnreadableImageError: It cannot be used.
+        """
+        decoded = await asyncio.get_running_loop().run_in_executor(self._decoders, decode, content, self._settings)
+        return decoded.pixels
+
+    def describe(self, name: str, probabilities: np.ndarray) -> dict[str, Any]:
+        """Return the answer for one image, as ``cnnforge predict --json`` prints it."""
+        return answer(name, rank(probabilities, self.trained.class_names))
+
+    def example(self) -> dict[str, Any]:
+        """Return what this network says of a grey image, as an example of an answer."""
+        grey = np.full((1, *self._settings.shape), 128, np.uint8)
+        return self.describe("grey.png", self.trained.predictor()(grey)[0])
+
+    async def heatmap(self, pixels: np.ndarray, class_index: int | None) -> bytes:
+        """Return where the evidence for a class lies, as a transparent PNG to lay over the photograph.
+
+        Args:
+            pixels: The image.
+            class_index: The class; None: the most probable.
+        """
+        if class_index is None:
+            class_index = int((await self.batcher.probabilities(pixels)).argmax())
+        evidence = await self.batcher.run(
+            functools.partial(grad_cam, self.trained.model, pixels[np.newaxis], class_index)
+        )
+        return await asyncio.to_thread(_png, transparent(evidence[0]))
+
+    def _warm_predictor(self) -> Predictor:
+        """Return a predictor that has met every size of batch, each of which takes a backend seconds at first."""
+        predictor = self.trained.predictor()
+        for size in range(8, BATCH_SIZE + 1, 8):
+            predictor(np.zeros((size, *self._settings.shape), np.uint8))
+        return predictor
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

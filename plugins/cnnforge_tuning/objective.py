@@ -1,0 +1,62 @@
+"""What a search optimises: a metric of an epoch, and which direction is better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cnnforge.errors import RecipeError
+from cnnforge.recipe import TuningSection
+
+_MIN = ("loss", "error", "crossentropy", "divergence", "hinge", "false_positives", "false_negatives")
+_MAX = ("acc", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric as ``metrics.jsonl`` names it; a trial counts the best of its epochs."""
+
+    name: str
+    is_max: bool
+
+    @property
+    def direction(self) -> str:
+        """``"max"`` or ``"min"``, as Keras Tuner says it."""
+        return "max" if self.is_max else "min"
+
+    def better(self, first: float, second: float) -> bool:
+        """Return whether the first value is better."""
+        return first > second if self.is_max else first < second
+
+    def best(self, values: Sequence[float]) -> float:
+        """Return the best of some values, at least one; those that are not finite are never the best."""
+        finite = [value for value in values if math.isfinite(value)]
+        if not finite:
+            return self.worst
+        return max(finite) if self.is_max else min(finite)
+
+    @property
+    def worst(self) -> float:
+        """What every value is better than."""
+        return -math.inf if self.is_max else math.inf
+
+
+def objective_of(tuning: TuningSection) -> Objective:
+    """Return the objective of a recipe; ``direction="auto"`` goes by the metric's name.
+
+    Raises:
+        RecipeError: The name does not tell the direction.
+    """
+    name = tuning.objective
+    if tuning.direction != "auto":
+        return Objective(name, tuning.direction == "max")
+    metric = name.removeprefix("val_").lower()
+    if any(word in metric for word in _MIN):
+        return Objective(name, is_max=False)
+    if any(word in metric for word in _MAX):
+        return Objective(name, is_max=True)
+    raise RecipeError(
+        f"expected to know whether a higher tuning.objective={name} is better",
+        hint="say so: --set tuning.direction=max, or min",
+    )
