@@ -1,4 +1,4 @@
-"""CNNForge: train, tune and ship image classifiers; architectures and data sources are plugins.
+"""CNNForge: train, tune and ship image classifiers; everything with a name is a plugin.
 
 These names are the public interface for plugin authors. None of them imports Keras, TensorFlow or NumPy; what does
 (:func:`head`, :func:`load_keras_file`) imports it when called.
@@ -13,10 +13,18 @@ from pydantic import Field
 from cnnforge.host import (
     API_VERSION,
     ArchitectureSpec,
+    AugmentationSpec,
+    CommandSpec,
     DataSourceSpec,
     ExecutorSpec,
+    ExplainerSpec,
+    ExportFormatSpec,
+    MeasureSpec,
     Options,
     RecipeSpec,
+    ReportSectionSpec,
+    SearchAlgorithmSpec,
+    SettingsSpec,
     Tune,
     hookimpl,
 )
@@ -33,15 +41,23 @@ __version__ = "0.1.0"
 __all__ = [
     "API_VERSION",
     "ArchitectureSpec",
+    "AugmentationSpec",
+    "CommandSpec",
     "DataSourceSpec",
     "ExecutorSpec",
+    "ExplainerSpec",
+    "ExportFormatSpec",
     "Field",
     "ImageFile",
     "ImageFiles",
     "LabelledImages",
     "LeftOut",
+    "MeasureSpec",
     "Options",
     "RecipeSpec",
+    "ReportSectionSpec",
+    "SearchAlgorithmSpec",
+    "SettingsSpec",
     "Tune",
     "cache_dir",
     "head",

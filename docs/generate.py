@@ -21,8 +21,10 @@ from pydantic import BaseModel
 import cnnforge
 from cnnforge import errors, scaffold
 from cnnforge.cli import schema
-from cnnforge.cli.app import app
+from cnnforge.cli.app import CORE_COMMANDS, app
 from cnnforge.host import hookspecs
+from cnnforge.host.deferred import import_deferred
+from cnnforge.host.kinds import CommandSpec, SettingsSpec
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.host.specs import search_space
@@ -101,6 +103,10 @@ def _errors(_: str) -> str:
 
 
 def _settings(section: str) -> str:
+    first, *_ = section.split(".")
+    declared = _built_in().catalogue(SettingsSpec).entries
+    if first in declared:
+        return _settings_table(declared[first][0].spec.options)
     owner: Any = Recipe
     for name in section.split("."):
         annotation: Any = owner.model_fields[name].annotation
@@ -109,9 +115,7 @@ def _settings(section: str) -> str:
 
 
 def _options(name: str) -> str:
-    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    kinds = (registry.architectures, registry.data_sources, registry.executors)
-    kind = next(kind for kind in kinds if name in kind.entries)
+    kind = next(kind for kind in _built_in().catalogues().values() if name in kind.entries)
     return _settings_table(kind.get(name).spec.options)
 
 
@@ -148,16 +152,30 @@ def _default(setting: dict[str, Any]) -> str:
 
 
 def _commands(_: str) -> str:
-    return "\n\n".join(_command(name, callback) for name, callback in commands(app, "cnnforge").items())
+    return "\n\n".join(_command(name, callback) for name, callback in commands().items())
 
 
-def commands(group: typer.Typer, path: str) -> dict[str, Callable[..., Any]]:
-    """Return the functions of all commands below a group by their full names, such as ``cnnforge data check``."""
+def commands() -> dict[str, Callable[..., Any]]:
+    """Return the functions of all built-in commands by their full names, such as ``cnnforge data check``."""
+    callback = app.registered_callback
+    found: dict[str, Any] = {"cnnforge": callback.callback if callback else None}
+    for entry in [*CORE_COMMANDS.values(), *_built_in().catalogue(CommandSpec).all()]:
+        command = import_deferred(entry.spec.app, entry.spec.name)
+        path = f"cnnforge {entry.spec.name}"
+        found |= _of_group(command, path) if isinstance(command, typer.Typer) else {path: command}
+    return found
+
+
+def _built_in() -> Registry:
+    return Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+
+
+def _of_group(group: typer.Typer, path: str) -> dict[str, Callable[..., Any]]:
     found: dict[str, Any] = {path: group.registered_callback.callback} if group.registered_callback else {}
     found |= {f"{path} {command.name}": command.callback for command in group.registered_commands}
     for inner in group.registered_groups:
         if inner.typer_instance:
-            found |= commands(inner.typer_instance, f"{path} {inner.name}")
+            found |= _of_group(inner.typer_instance, f"{path} {inner.name}")
     return found
 
 

@@ -1,51 +1,91 @@
-"""The application: its commands and the options that all of them share."""
+"""The application: its commands, the core's own and those of plugins, each imported when it is called."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 import cnnforge
-from cnnforge.cli.data import app as data_app
-from cnnforge.cli.doctor import doctor
-from cnnforge.cli.evaluate import evaluate
-from cnnforge.cli.list import list_names
-from cnnforge.cli.new import app as new_app
-from cnnforge.cli.plugins import app as plugins_app
-from cnnforge.cli.predict import predict
-from cnnforge.cli.report import report
-from cnnforge.cli.run import run
-from cnnforge.cli.runs import app as runs_app
-from cnnforge.cli.show import show
-from cnnforge_compare.compare_command import compare
-from cnnforge_compare.reproduce_command import reproduce
-from cnnforge_explain.command import explain
-from cnnforge_export.command import export
-from cnnforge_fast_cpu.command import benchmark
-from cnnforge_serve.command import serve
-from cnnforge_tuning.command import tune
+from cnnforge.cli.common import registry
+from cnnforge.host import CommandSpec, Entry, import_deferred
+
+CORE = "cnnforge"
+
+_SUMMARIES = {
+    "run": "Train a recipe, evaluate it and write a report.",
+    "evaluate": "Measure a trained run on its own or on other photographs.",
+    "predict": "Print the most probable class of each image.",
+    "report": "Make a run's report and model card again, from its files alone.",
+    "runs": "List runs with status, accuracy and size on disk.",
+    "data": "Get, check and divide photographs; look after the image store.",
+    "list": "List everything that has a name.",
+    "show": "Show one of the things listed, with all its settings.",
+    "plugins": "List the plugins that are installed.",
+    "new": "Start something of your own.",
+    "doctor": "Show versions, devices and memory, and what is missing.",
+}
+_NAMES = {"runs": "app", "data": "app", "list": "list_names", "plugins": "app", "new": "app"}
+CORE_COMMANDS = {
+    name: Entry(CommandSpec(name=name, summary=text, app=f"cnnforge.cli.{name}:{_NAMES.get(name, name)}"), CORE)
+    for name, text in _SUMMARIES.items()
+}
+
+
+def command_entries() -> dict[str, Entry[CommandSpec]]:
+    """Return every command by its name, the core's first; of those in conflict the first."""
+    return CORE_COMMANDS | {name: found[0] for name, found in sorted(registry().catalogue(CommandSpec).entries.items())}
+
+
+def load_command(name: str) -> Any:
+    """Return a command, imported now, with those that plugins add to it if it is a group.
+
+    Raises:
+        PluginError: It cannot be imported.
+        NameConflictError: Two plugins bring it.
+    """
+    entry = CORE_COMMANDS.get(name) or registry().catalogue(CommandSpec).get(name)
+    return _built(entry)
+
+
+def _built(entry: Entry[CommandSpec]) -> Any:
+    name = entry.spec.name
+    found: Any = import_deferred(entry.spec.app, f"command {name!r} of plugin {entry.plugin}")
+    if not isinstance(found, typer.Typer):
+        application = typer.Typer(rich_markup_mode=None, add_completion=False)
+        application.command(name.rpartition(" ")[2])(found)
+        return get_command(application)
+    command = typer.main.get_group(found)
+    for inner, added in registry().catalogue(CommandSpec).entries.items() if entry.plugin == CORE else ():
+        if inner.startswith(f"{name} "):
+            command.add_command(_built(added[0]), inner.partition(" ")[2])
+    return command
+
+
+class Commands(TyperGroup):
+    """The commands by name: help and completion read their specs, and only what is called is imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's
+        """Return the names of the commands, for help and completion, with a stand-in for each."""
+        entries = command_entries().values()
+        self.commands = {
+            e.spec.name: TyperCommand(e.spec.name, help=e.spec.summary) for e in entries if " " not in e.spec.name
+        }
+        return list(self.commands)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name, the command itself, and the arguments left for it."""
+        if args[0] in CORE_COMMANDS:  # before any plugin is imported
+            return args[0], load_command(args[0]), args[1:]
+        self.list_commands(ctx)
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found if name is None else load_command(name), rest
+
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.
-app = typer.Typer(name="cnnforge", pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("run")(run)
-app.command("tune")(tune)
-app.command("evaluate")(evaluate)
-app.command("predict")(predict)
-app.command("explain")(explain)
-app.command("report")(report)
-app.command("compare")(compare)
-app.command("reproduce")(reproduce)
-app.command("serve")(serve)
-app.command("benchmark")(benchmark)
-app.command("export")(export)
-app.command("doctor")(doctor)
-app.command("list")(list_names)
-app.command("show")(show)
-app.add_typer(plugins_app, name="plugins")
-app.add_typer(runs_app, name="runs")
-app.add_typer(data_app, name="data")
-app.add_typer(new_app, name="new")
+app = typer.Typer(name="cnnforge", cls=Commands, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -63,11 +103,15 @@ def cnnforge_command(
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Print the traceback of an error; may stand anywhere.")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option("--plugin", metavar="FILE", help="A Python file that is a plugin; repeatable, anywhere."),
+    ] = None,
 ) -> None:
-    """Train, tune and ship image classifiers; architectures and data sources are plugins.
+    """Train, tune and ship image classifiers; everything with a name is a plugin.
 
     `cnnforge run catsdogs` trains the classic cats-vs-dogs network; `cnnforge list` shows what else there is.
     """
-    del version, traceback  # both are dealt with before this is called
+    del version, traceback, plugin  # all are dealt with before this is called
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

@@ -46,7 +46,7 @@ def entries() -> Iterator[Entry[Any]]:
 def describe_entry(entry: Entry[Any]) -> dict[str, Any]:
     """Return what identifies an entry, for JSON."""
     spec = entry.spec
-    return {"kind": kind_of(entry), "name": spec.name, "summary": spec.summary, "plugin": entry.plugin}
+    return {"kind": kind_of(entry), "name": spec.name, "summary": spec.headline, "plugin": entry.plugin}
 
 
 def kind_of(entry: Entry[Any]) -> str:
@@ -72,11 +72,10 @@ def resolve_recipe(
         settings: ``--set``, stronger than the rest.
         strict_data: ``--strict-data``.
     """
-    from cnnforge.recipe import (
-        load_recipe,  # not needed for a list, and not free
-        resolve,
-    )
+    from cnnforge.recipe import load_recipe, plugin_files, resolve  # not needed for a list, and not free
 
+    for path in plugin_files(reference):
+        registry().add_file(path)
     overrides = [f"data.path={json.dumps(str(expanded(data).absolute()))}"] if data is not None else []
     overrides += ["data.strict=true"] if strict_data else []
     loaded = load_recipe(reference, registry(), [*overrides, *settings], architecture=architecture)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from cnnforge.cli.common import describe_entry, echo_json, registry
 from cnnforge.cli.table import render
-from cnnforge.host import Catalogue
+from cnnforge.errors import UnknownNameError, did_you_mean
+from cnnforge.host import KINDS, Catalogue
 
 
 def list_names(
     kind: Annotated[
-        Literal["architectures", "data-sources", "recipes", "executors"] | None,
-        typer.Argument(metavar="KIND", help="One kind; all if left out."),
+        str | None,
+        typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}; all if left out."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
     """List everything that has a name."""
     catalogues = registry().catalogues()
-    wanted = {kind: catalogues[kind]} if kind else catalogues
+    if kind is not None and kind not in catalogues:
+        raise UnknownNameError(f"unknown kind {kind!r}.{did_you_mean(kind, catalogues)} Known: {', '.join(catalogues)}")
+    wanted = {kind: catalogues[kind]} if kind else {name: found for name, found in catalogues.items() if found.entries}
     if as_json:
         echo_json([item for catalogue in wanted.values() for item in _describe(catalogue)])
     else:
@@ -38,7 +41,7 @@ def _section(title: str, catalogue: Catalogue[Any]) -> str:
         return f"{title}: none"
     conflicts = catalogue.conflicts()
     rows = [
-        (f"{e.spec.name} (conflict)" if e.spec.name in conflicts else e.spec.name, e.spec.summary, e.plugin)
+        (f"{e.spec.name} (conflict)" if e.spec.name in conflicts else e.spec.name, e.spec.headline, e.plugin)
         for e in catalogue.all()
     ]
     warnings = [

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import TextIO
 
 from cnnforge.cli.app import app
 from cnnforge.errors import CnnforgeError, InterruptedRunError
+from cnnforge.host import FILES_SWITCH, plugin_file
 
 TRACEBACK_FLAG = "--traceback"
+PLUGIN_FLAG = "--plugin"
 
 
 def main() -> None:
     """Run the command line and exit with the code that ``cnnforge.errors`` gives."""
     _accept_any_encoding(sys.stdout)
-    arguments = [argument for argument in sys.argv[1:] if argument != TRACEBACK_FLAG]
+    arguments, files = _split(sys.argv[1:])
+    is_traced = TRACEBACK_FLAG in arguments
     try:
-        app(args=arguments, prog_name="cnnforge")  # ends with SystemExit, also on Ctrl-C and on `| head`
+        with _plugin_files(files):
+            # Ends with SystemExit, also on Ctrl-C and on `| head`.
+            app(args=[argument for argument in arguments if argument != TRACEBACK_FLAG], prog_name="cnnforge")
     except Exception as error:
-        _report(error, with_traceback=len(arguments) < len(sys.argv) - 1)
+        _report(error, with_traceback=is_traced)
         if isinstance(error, InterruptedRunError):
             _leave_at_once(error.exit_code)
         sys.exit(error.exit_code if isinstance(error, CnnforgeError) else 1)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return the arguments without ``--plugin FILE``, wherever that stands, and the files."""
+    rest: list[str] = []
+    found: list[str] = []
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.partition("=")
+        if argument == "--":
+            rest += [argument, *waiting]
+        elif name == PLUGIN_FLAG and equals:
+            found.append(value)
+        elif name == PLUGIN_FLAG and (following := next(waiting, None)) is not None:
+            found.append(following)
+        else:
+            rest.append(argument)
+    return rest, found
+
+
+@contextlib.contextmanager
+def _plugin_files(names: list[str]) -> Iterator[None]:
+    """Have this process, and those it starts, take files for plugins.
+
+    Raises:
+        RecipeError: One of them is no Python file.
+    """
+    before = os.environ.get(FILES_SWITCH)
+    paths = [plugin_file(name) for name in names]
+    if paths:
+        os.environ[FILES_SWITCH] = os.pathsep.join([*filter(None, [before]), *map(str, paths)])
+    try:
+        yield
+    finally:
+        if paths:
+            os.environ.pop(FILES_SWITCH)
+            os.environ.update({} if before is None else {FILES_SWITCH: before})
 
 
 def _leave_at_once(code: int) -> None:

@@ -99,7 +99,7 @@ def _describe(info: PluginInfo) -> dict[str, Any]:
 def _paragraphs(info: PluginInfo, brought: list[Entry[Any]]) -> Iterator[str]:
     yield f"{info.id} {info.version}: {info.state}, loaded in {info.load_seconds * 1000:.1f} ms"
     if brought:
-        yield render(("brings", "name", "summary"), [(kind_of(e), e.spec.name, e.spec.summary) for e in brought])
+        yield render(("brings", "name", "summary"), [(kind_of(e), e.spec.name, e.spec.headline) for e in brought])
     if info.error:
         yield f"error: {info.error}"
     if info.traceback:

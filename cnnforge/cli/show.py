@@ -1,8 +1,8 @@
-"""``cnnforge show NAME``: one architecture, data source, recipe or executor, with all its options."""
+"""``cnnforge show NAME``: one of the things listed, with all its settings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,10 +11,10 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
-from cnnforge.host import ArchitectureSpec, Entry, RecipeSpec
+from cnnforge.host import ArchitectureSpec, Entry, RecipeSpec, SettingsSpec, import_deferred
 
 if TYPE_CHECKING:
-    from cnnforge.recipe import Recipe
+    from cnnforge.recipe import ResolvedRecipe
 
 
 def show(
@@ -22,8 +22,8 @@ def show(
         str, typer.Argument(metavar="NAME", help="As `cnnforge list` prints it.", autocompletion=complete_all_names)
     ],
     kind: Annotated[
-        Literal["architecture", "data-source", "recipe", "executor"] | None,
-        typer.Option(help="Which of several kinds that share the name; all if left out."),
+        str | None,
+        typer.Option(help="Which of several kinds that share the name, such as data-source; all if left out."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the JSON schema of the options; a list of them for several kinds.")
@@ -58,21 +58,34 @@ def _find(name: str, kind: str | None) -> list[Entry[Any]]:
 
 def _as_json(entry: Entry[Any]) -> dict[str, Any]:
     if isinstance(entry.spec, RecipeSpec):
-        recipe, spaces, size = _resolve(entry)
-        document = {"recipe": recipe.model_dump(mode="json"), "search": spaces, "search_size": size}
-        return {**describe_entry(entry), **document}
-    document = {**describe_entry(entry), **schema.options_schema(entry.spec.options)}
-    drawn = _drawn(entry)
-    return {**document, "search_space": drawn} if drawn else document
+        resolved = resolve_recipe(entry.spec.name)
+        recipe = resolved.recipe.model_dump(mode="json")
+        return {**describe_entry(entry), "recipe": recipe, **_added(resolved)}
+    options = getattr(entry.spec, "options", None)
+    document = {**describe_entry(entry), **(schema.options_schema(options) if options else {})}
+    if isinstance(entry.spec, ArchitectureSpec):
+        document |= {"defaults": dict(entry.spec.defaults)} if entry.spec.defaults else {}
+        document |= _added(entry)
+    return document
 
 
 def _as_text(entry: Entry[Any]) -> str:
-    body = _recipe_text(entry) if isinstance(entry.spec, RecipeSpec) else _options_text(entry)
-    return f"{entry.spec.name}: {entry.spec.kind} of {entry.plugin}\n{wrap(entry.spec.summary)}\n\n{body}"
+    parts = [f"{entry.spec.name}: {entry.spec.kind} of {entry.plugin}\n{wrap(entry.spec.headline)}"]
+    if isinstance(entry.spec, RecipeSpec):
+        resolved = resolve_recipe(entry.spec.name)
+        parts += [resolved.recipe.to_toml().rstrip(), *_added_text(resolved)]
+    else:
+        parts.append(_options_text(entry))
+    if isinstance(entry.spec, ArchitectureSpec):
+        defaults = [(key, str(value)) for key, value in entry.spec.defaults.items()]
+        parts += [render(("suits it", "default"), defaults)] if defaults else []
+        parts += _added_text(entry)
+    return "\n\n".join(parts)
 
 
 def _options_text(entry: Entry[Any]) -> str:
-    settings = schema.options_schema(entry.spec.options).get("properties", {})
+    options = getattr(entry.spec, "options", None)
+    settings = schema.options_schema(options).get("properties", {}) if options else {}
     if not settings:
         return "no options"
     rows = [
@@ -80,39 +93,22 @@ def _options_text(entry: Entry[Any]) -> str:
         for name, setting in settings.items()
     ]
     notes = [setting.get("description", "") for setting in settings.values()]
-    table = render(("option", "default", "allowed", "search space"), rows, notes)
-    drawn = _drawn(entry)
-    return f"{table}\n\n{_spaces_table('`--search architecture` searches', drawn)}" if drawn else table
+    return render(("option", "default", "allowed", "search space"), rows, notes)
 
 
-def _drawn(entry: Entry[Any]) -> dict[str, str]:
-    """Return what an architecture's own search space draws; Keras Tuner is imported only if there is one."""
-    if not isinstance(entry.spec, ArchitectureSpec) or entry.spec.search_space is None:
-        return {}
-    from cnnforge_tuning.conditional import discover, drawing_of
-
-    return {h.name: h.text for h in discover(drawing_of(entry))}
-
-
-def _spaces_table(title: str, spaces: dict[str, str]) -> str:
-    return render((title, "search space"), list(spaces.items()))
+def _added(shown: ResolvedRecipe | Entry[ArchitectureSpec]) -> dict[str, Any]:
+    """Return what plugins with a section of the recipe say of it: tables and lines by their titles."""
+    found: dict[str, Any] = {}
+    for entry in registry().catalogue(SettingsSpec).all():
+        if entry.spec.describe is not None:
+            owner = f"settings {entry.spec.name!r} of plugin {entry.plugin}"
+            found |= import_deferred(entry.spec.describe, owner)(shown)
+    return found
 
 
-def _recipe_text(entry: Entry[Any]) -> str:
-    recipe, spaces, size = _resolve(entry)
-    toml = recipe.to_toml().rstrip()
-    if not spaces:
-        return toml
-    return f"{toml}\n\n{_spaces_table('`cnnforge tune` searches', spaces)}\n{size}"
-
-
-def _resolve(entry: Entry[RecipeSpec]) -> tuple[Recipe, dict[str, str], str]:
-    """Return the complete recipe, the search spaces it names and their size, in words."""
-    from cnnforge.recipe import search_spaces
-    from cnnforge_tuning.space import describe_size, hyperparameters
-
-    resolved = resolve_recipe(entry.spec.name)
-    found = hyperparameters(resolved)
-    spaces = {h.name: h.text for h in found if h.drawing}
-    spaces |= {key: space.describe() for key, space in search_spaces(resolved).items()}
-    return resolved.recipe, spaces, describe_size(found)
+def _added_text(shown: ResolvedRecipe | Entry[ArchitectureSpec]) -> list[str]:
+    parts = [
+        render((title.replace("_", " "), ""), list(value.items())) if isinstance(value, dict) else str(value)
+        for title, value in _added(shown).items()
+    ]
+    return ["\n".join(parts)] if parts else []

@@ -1,5 +1,20 @@
 from .deferred import import_deferred as import_deferred
 from .hookspecs import hookimpl as hookimpl
+from .kinds import (
+    KINDS as KINDS,
+    ArchitectureSpec as ArchitectureSpec,
+    AugmentationSpec as AugmentationSpec,
+    CommandSpec as CommandSpec,
+    DataSourceSpec as DataSourceSpec,
+    ExecutorSpec as ExecutorSpec,
+    ExplainerSpec as ExplainerSpec,
+    ExportFormatSpec as ExportFormatSpec,
+    MeasureSpec as MeasureSpec,
+    RecipeSpec as RecipeSpec,
+    ReportSectionSpec as ReportSectionSpec,
+    SearchAlgorithmSpec as SearchAlgorithmSpec,
+    SettingsSpec as SettingsSpec,
+)
 from .marks import (
     Choice as Choice,
     EachInt as EachInt,
@@ -8,17 +23,19 @@ from .marks import (
     SearchSpace as SearchSpace,
     Tune as Tune,
 )
-from .plugin_host import ENTRY_POINT_GROUP as ENTRY_POINT_GROUP, PluginHost as PluginHost, PluginInfo as PluginInfo
+from .plugin_host import (
+    ENTRY_POINT_GROUP as ENTRY_POINT_GROUP,
+    FILES_SWITCH as FILES_SWITCH,
+    PluginHost as PluginHost,
+    PluginInfo as PluginInfo,
+    plugin_file as plugin_file,
+)
 from .process_state import kept as kept, watched as watched
 from .registry import Catalogue as Catalogue, Entry as Entry, Registry as Registry
 from .specs import (
     API_VERSION as API_VERSION,
     NAME_PATTERN as NAME_PATTERN,
-    ArchitectureSpec as ArchitectureSpec,
-    DataSourceSpec as DataSourceSpec,
-    ExecutorSpec as ExecutorSpec,
     Options as Options,
-    RecipeSpec as RecipeSpec,
     Spec as Spec,
     search_space as search_space,
 )

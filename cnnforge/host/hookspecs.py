@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec
+from cnnforge.host.kinds import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    CommandSpec,
+    DataSourceSpec,
+    ExecutorSpec,
+    ExplainerSpec,
+    ExportFormatSpec,
+    MeasureSpec,
+    RecipeSpec,
+    ReportSectionSpec,
+    SearchAlgorithmSpec,
+    SettingsSpec,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -38,6 +51,46 @@ def cnnforge_data_sources() -> Iterable[DataSourceSpec]:  # type: ignore[empty-b
 @hookspec
 def cnnforge_recipes() -> Iterable[RecipeSpec]:  # type: ignore[empty-body]
     """Return the recipes this plugin brings."""
+
+
+@hookspec
+def cnnforge_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
+    """Return the commands this plugin brings."""
+
+
+@hookspec
+def cnnforge_settings() -> Iterable[SettingsSpec]:  # type: ignore[empty-body]
+    """Return the sections of the recipe that this plugin brings."""
+
+
+@hookspec
+def cnnforge_measures() -> Iterable[MeasureSpec]:  # type: ignore[empty-body]
+    """Return the measures this plugin brings."""
+
+
+@hookspec
+def cnnforge_report_sections() -> Iterable[ReportSectionSpec]:  # type: ignore[empty-body]
+    """Return the sections of the report that this plugin brings."""
+
+
+@hookspec
+def cnnforge_explainers() -> Iterable[ExplainerSpec]:  # type: ignore[empty-body]
+    """Return the explainers this plugin brings."""
+
+
+@hookspec
+def cnnforge_export_formats() -> Iterable[ExportFormatSpec]:  # type: ignore[empty-body]
+    """Return the export formats this plugin brings."""
+
+
+@hookspec
+def cnnforge_augmentations() -> Iterable[AugmentationSpec]:  # type: ignore[empty-body]
+    """Return the augmentations this plugin brings."""
+
+
+@hookspec
+def cnnforge_search_algorithms() -> Iterable[SearchAlgorithmSpec]:  # type: ignore[empty-body]
+    """Return the search algorithms this plugin brings."""
 
 
 @hookspec

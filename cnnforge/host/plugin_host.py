@@ -8,28 +8,35 @@ Switches, each a comma-separated list of plugin ids, distributions or entry poin
 - ``CNNFORGE_DISABLE_PLUGINS``: not imported at all.
 - ``CNNFORGE_LOAD_PLUGINS``: only these are imported, besides the built-in ones; empty means the built-in ones alone.
 - ``CNNFORGE_STRICT_PLUGINS=1``: the first broken plugin raises.
+- ``CNNFORGE_PLUGIN_FILES``: Python files that are plugins too, separated as in ``PATH``; ``--plugin`` adds to them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import importlib.util
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from cnnforge.errors import PluginError, UnknownNameError, did_you_mean
+from cnnforge.errors import PluginError, RecipeError, UnknownNameError, did_you_mean
 from cnnforge.host import hookspecs
 from cnnforge.host.process_state import kept
+from cnnforge.system import expanded
 
 ENTRY_POINT_GROUP = "cnnforge"
+FILES_SWITCH = "CNNFORGE_PLUGIN_FILES"
 BUILT_IN_DISTRIBUTION = "cnnforge"
 _PATIENCE_SECONDS = 10
 
@@ -39,7 +46,8 @@ class PluginInfo:
     """What the host knows of one plugin.
 
     ``id`` is ``distribution:entry_point``, unique in an environment. ``error`` is one line, None for a sound
-    plugin; ``traceback`` is the whole of it. ``misdeeds`` are what it changed of the process, all put back.
+    plugin; ``traceback`` is the whole of it. ``file`` is set where a file is the plugin. ``misdeeds`` are what it
+    changed of the process, all put back.
     """
 
     id: str
@@ -48,6 +56,7 @@ class PluginInfo:
     load_seconds: float = 0.0
     error: str | None = None
     traceback: str | None = None
+    file: Path | None = None
     is_disabled: bool = False
     misdeeds: list[str] = field(default_factory=list)
 
@@ -84,8 +93,27 @@ class PluginHost:
             )
             host.plugins[info.id] = info
             if is_imported and not info.is_disabled:
-                host._load(info, entry_point)
+                host._load(info, entry_point.load)
+        for name in filter(None, environ.get(FILES_SWITCH, "").split(os.pathsep)):
+            host.add_file(Path(name), is_imported=is_imported)
         return host
+
+    def add_file(self, path: Path, *, is_imported: bool = True) -> PluginInfo:
+        """Load a Python file as the plugin ``file:<its name>``; a broken one is marked as any other plugin.
+
+        Raises:
+            RecipeError: There is no such file, or two of one name.
+        """
+        path = plugin_file(path)
+        info = PluginInfo(f"file:{path.stem}", "file", hashlib.sha256(path.read_bytes()).hexdigest()[:12], file=path)
+        known = self.plugins.get(info.id)
+        if known is not None and known.file != path:
+            raise RecipeError(f"expected plugin files with names of their own, received {known.file} and {path}")
+        if known is None:
+            self.plugins[info.id] = info
+            if is_imported:
+                self._load(info, partial(_import_file, path))
+        return self.plugins[info.id]
 
     def register(self, plugin: object, plugin_id: str, version: str = "0") -> PluginInfo:
         """Add a plugin object by hand, as tests do; a broken one raises.
@@ -152,16 +180,16 @@ class PluginHost:
         """Return the plugins that cannot be used, or only in part."""
         return [info for info in self.plugins.values() if info.error]
 
-    def _load(self, info: PluginInfo, entry_point: EntryPoint) -> None:
+    def _load(self, info: PluginInfo, load: Callable[[], object]) -> None:
         start = time.perf_counter()
         try:
             with self._contained(info.id, "import"):
-                plugin = entry_point.load()
+                plugin = load()
             self._register(plugin, info.id)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            self.mark_broken(info.id, f"{type(error).__name__}: {error}", error)
+            self.mark_broken(info.id, f"{type(error).__name__}: {error}{_place(error, info.file)}", error)
         finally:
             info.load_seconds = time.perf_counter() - start
 
@@ -189,6 +217,47 @@ class PluginHost:
             if self._manager.is_registered(plugin):  # a misspelled hook left in place would fail every later check
                 self._manager.unregister(plugin)
             raise
+
+
+def plugin_file(name: str | Path) -> Path:
+    """Return the absolute path of a Python file that is to be a plugin.
+
+    Raises:
+        RecipeError: There is no such file, or it is no Python file.
+    """
+    path = expanded(name).absolute()
+    if path.suffix != ".py" or not path.is_file():
+        raise RecipeError(f"expected a Python file that is a plugin, received --plugin {name}")
+    return path
+
+
+def _import_file(path: Path) -> object:
+    """Return the module of a file, under its own name, by which its specs name their functions.
+
+    Raises:
+        ImportError: The environment has another module of that name.
+    """
+    known = sys.modules.get(path.stem)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        known = sys.modules.pop(path.stem)  # loaded by another host: as it is now
+    elif known is not None or importlib.util.find_spec(path.stem) is not None:
+        raise ImportError(f"expected a file whose name no installed module has, received {path}: rename it")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # noqa: S101 - true of every .py file
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
+
+
+def _place(error: BaseException, file: Path | None) -> str:
+    """Return where in a plugin's file an error was raised, as `` (net.py, line 7)``; a SyntaxError says so itself."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f" ({file.name}, line {lines[-1]})" if file is not None and lines else ""
 
 
 def _switch(environ: Mapping[str, str], name: str) -> list[str] | None:

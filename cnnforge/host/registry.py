@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from cnnforge.errors import NameConflictError, UnknownNameError, did_you_mean
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.specs import ArchitectureSpec, DataSourceSpec, ExecutorSpec, RecipeSpec, Spec
+from cnnforge.host.kinds import KINDS, ArchitectureSpec, DataSourceSpec, RecipeSpec
+from cnnforge.host.plugin_host import FILES_SWITCH, PluginHost
+from cnnforge.host.specs import Spec
 
 S = TypeVar("S", bound=Spec)
 
@@ -24,17 +26,17 @@ class Entry(Generic[S]):
 class Catalogue(Generic[S]):
     """All specs of one kind, by name."""
 
-    def __init__(self, host: PluginHost, hook: str, spec_type: type[S]) -> None:
+    def __init__(self, host: PluginHost, spec_type: type[S]) -> None:
         self.kind = spec_type.kind
         self.entries: dict[str, list[Entry[S]]] = {}
         self._host = host
-        for plugin_id, spec in host.collect(hook):
-            self._add(plugin_id, spec, hook, spec_type)
+        for plugin_id, spec in host.collect(spec_type.hook):
+            self._add(plugin_id, spec, spec_type)
 
-    def _add(self, plugin_id: str, spec: object, hook: str, spec_type: type[S]) -> None:
+    def _add(self, plugin_id: str, spec: object, spec_type: type[S]) -> None:
         if not isinstance(spec, spec_type):
-            received = type(spec).__name__
-            self._host.mark_broken(plugin_id, f"hook {hook}: expected {spec_type.__name__}, received {received}")
+            received = f"expected {spec_type.__name__}, received {type(spec).__name__}"
+            self._host.mark_broken(plugin_id, f"hook {spec_type.hook}: {received}")
             return
         try:
             problems = "; ".join(spec.problems())
@@ -86,32 +88,41 @@ class Registry:
 
     def __init__(self, host: PluginHost) -> None:
         self.host = host
+        self._catalogues: dict[type[Spec], Catalogue[Any]] = {}
 
-    @cached_property
-    def architectures(self) -> Catalogue[ArchitectureSpec]:
-        """The architectures."""
-        return Catalogue(self.host, "cnnforge_architectures", ArchitectureSpec)
+    def add_file(self, path: Path) -> None:
+        """Take a file for a plugin from now on, here and in the processes that this one starts.
 
-    @cached_property
-    def data_sources(self) -> Catalogue[DataSourceSpec]:
-        """The data sources."""
-        return Catalogue(self.host, "cnnforge_data_sources", DataSourceSpec)
+        Raises:
+            RecipeError: There is no such file.
+        """
+        info = self.host.add_file(path)
+        known = os.environ.get(FILES_SWITCH, "").split(os.pathsep)
+        if str(info.file) not in known:
+            os.environ[FILES_SWITCH] = os.pathsep.join([*filter(None, known), str(info.file)])
+        self._catalogues.clear()
 
-    @cached_property
-    def recipes(self) -> Catalogue[RecipeSpec]:
-        """The recipes."""
-        return Catalogue(self.host, "cnnforge_recipes", RecipeSpec)
-
-    @cached_property
-    def executors(self) -> Catalogue[ExecutorSpec]:
-        """The executors."""
-        return Catalogue(self.host, "cnnforge_executors", ExecutorSpec)
+    def catalogue(self, kind: type[S]) -> Catalogue[S]:
+        """Return all specs of a kind; its hook is asked once."""
+        if kind not in self._catalogues:
+            self._catalogues[kind] = Catalogue(self.host, kind)
+        return self._catalogues[kind]
 
     def catalogues(self) -> dict[str, Catalogue[Any]]:
-        """Return the four catalogues by the plural that the command line uses."""
-        return {
-            "architectures": self.architectures,
-            "data-sources": self.data_sources,
-            "recipes": self.recipes,
-            "executors": self.executors,
-        }
+        """Return the catalogue of every kind by the plural that the command line uses, such as ``data-sources``."""
+        return {name: self.catalogue(kind) for name, kind in KINDS.items()}
+
+    @property
+    def architectures(self) -> Catalogue[ArchitectureSpec]:
+        """The architectures."""
+        return self.catalogue(ArchitectureSpec)
+
+    @property
+    def data_sources(self) -> Catalogue[DataSourceSpec]:
+        """The data sources."""
+        return self.catalogue(DataSourceSpec)
+
+    @property
+    def recipes(self) -> Catalogue[RecipeSpec]:
+        """The recipes."""
+        return self.catalogue(RecipeSpec)

@@ -18,13 +18,12 @@ API_VERSION = 1
 """The version of the plugin interface this core speaks; a spec that asks for a newer one is refused."""
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
-_RECIPE_NAME_PATTERN = re.compile(r"[a-z][a-z0-9_-]*")
 _DEFERRED_PATTERN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _MAX_SUMMARY_LENGTH = 100
 
 
 class Options(BaseModel):
-    """The validated settings of one architecture, data source or executor: subclass and declare fields.
+    """The validated settings of whatever a plugin brings: subclass and declare fields.
 
     Each field is typed, has a default and a description, and may carry bounds (``pydantic.Field``) and a search
     space (``cnnforge.Tune``). That one declaration drives validation, ``--set``, ``cnnforge show`` and ``cnnforge
@@ -38,18 +37,26 @@ class Options(BaseModel):
 class Spec:
     """What all descriptors have in common.
 
+    A kind of spec is a subclass of this that names its ``kind`` and the ``hook`` that returns it: registry, ``cnnforge
+    list`` and ``show``, ``plugins check`` and the documentation follow from that.
+
     Args:
         name: Unique among specs of its kind; lower-case letters, digits and underscores.
-        summary: One line for ``cnnforge list``, at most 100 characters.
         api: Version of the plugin interface the plugin was written for.
     """
 
-    kind: ClassVar[str] = "spec"
+    kind: ClassVar[str]
+    hook: ClassVar[str]
     name_pattern: ClassVar[re.Pattern[str]] = NAME_PATTERN
+    reserved: ClassVar[frozenset[str]] = frozenset()
 
     name: str
-    summary: str
     api: int = API_VERSION
+
+    @property
+    def headline(self) -> str:
+        """The line that ``cnnforge list`` shows: the summary, or the title of what has none."""
+        return str(getattr(self, "summary", "") or getattr(self, "title", ""))
 
     def deferred_names(self) -> tuple[str, ...]:
         """Return every ``"package.module:function"`` this spec may import later."""
@@ -62,115 +69,14 @@ class Spec:
             found.append(f"needs plugin api={self.api}, this cnnforge speaks {API_VERSION}: upgrade cnnforge")
         if not self.name_pattern.fullmatch(self.name):
             found.append(f"expected a name like '{self.name_pattern.pattern}', received name={self.name!r}")
-        if not self.summary or "\n" in self.summary or len(self.summary) > _MAX_SUMMARY_LENGTH:
+        if self.name in self.reserved:
+            found.append(f"expected a name that the core does not have, received name={self.name!r}")
+        if not self.headline or "\n" in self.headline or len(self.headline) > _MAX_SUMMARY_LENGTH:
             found.append(f"expected a summary of one line and at most {_MAX_SUMMARY_LENGTH} characters")
+        if "options" in type(self).__dataclass_fields__:
+            found += options_problems(getattr(self, "options"))  # noqa: B009 - not every kind has some
         malformed = [name for name in self.deferred_names() if not _DEFERRED_PATTERN.fullmatch(name)]
         return [*found, *(f"expected 'package.module:function', received {name!r}" for name in malformed)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArchitectureSpec(Spec):
-    """A named way to build a network.
-
-    Args:
-        build: ``"package.module:function"`` with the signature
-            ``build(options, *, input_shape, num_classes) -> keras.Model``, which returns an uncompiled model. Input:
-            images as they are, 0 to 255, of ``input_shape``; output: probabilities, see :func:`cnnforge.head`.
-        options: Its settings; every field needs a default.
-        input_shape: Height, width and channels used when the recipe names no ``data.image_size``.
-        backbone: Name of the layer whose output is all that the head takes. While nothing up to that layer can be
-            trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
-        search_space: ``"package.module:function"`` with the signature
-            ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
-            settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.
-    """
-
-    kind: ClassVar[str] = "architecture"
-
-    build: str
-    options: type[Options] = Options
-    input_shape: tuple[int, int, int] = (150, 150, 3)
-    backbone: str | None = None
-    search_space: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.build,) if self.search_space is None else (self.build, self.search_space)
-
-    def problems(self) -> list[str]:
-        found = Spec.problems(self) + options_problems(self.options)
-        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
-            found.append(f"expected input_shape (height, width, channels), received {self.input_shape!r}")
-        return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataSourceSpec(Spec):
-    """A named origin of labelled images.
-
-    Args:
-        open: ``"package.module:function"`` with the signature ``open(options) -> cnnforge.LabelledImages``.
-        options: Its settings. A field called ``path`` receives ``--data``.
-        download: ``"package.module:function"`` with the signature ``download(*, progress) -> pathlib.Path``, which
-            fetches the images for ``cnnforge data download`` and reports to ``progress(done_bytes, total_bytes)``.
-            None: there is nothing to fetch.
-    """
-
-    kind: ClassVar[str] = "data source"
-
-    open: str
-    options: type[Options] = Options
-    download: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.open,) if self.download is None else (self.open, self.download)
-
-    def problems(self) -> list[str]:
-        return Spec.problems(self) + options_problems(self.options)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RecipeSpec(Spec):
-    """A recipe that comes with a plugin.
-
-    Args:
-        resource: ``"package:path/in/package.toml"``.
-    """
-
-    kind: ClassVar[str] = "recipe"
-    name_pattern: ClassVar[re.Pattern[str]] = _RECIPE_NAME_PATTERN
-
-    resource: str
-
-    def problems(self) -> list[str]:
-        found = Spec.problems(self)
-        if self.resource.count(":") != 1 or not self.resource.endswith(".toml"):
-            found.append(f"expected a resource 'package:file.toml', received {self.resource!r}")
-        return found
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExecutorSpec(Spec):
-    """A place where trials run.
-
-    Args:
-        start: ``"package.module:function"`` with the signature
-            ``start(options, *, directory) -> concurrent.futures.Executor``. Every worker must see the study's
-            ``directory``, for what comes of a trial is what it writes there; where one does not, or differs in the
-            plugins it has, ``start`` raises. A worker that dies is an exception with ``kind = "killed"``, for which
-            the trial is tried once more. ``shutdown(cancel_futures=True)`` asks running tasks to stop, as Ctrl-C does.
-        options: Its settings. A field called ``workers``, how many tasks run at a time, receives ``--workers``.
-    """
-
-    kind: ClassVar[str] = "executor"
-
-    start: str
-    options: type[Options] = Options
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.start,)
-
-    def problems(self) -> list[str]:
-        return Spec.problems(self) + options_problems(self.options)
 
 
 def search_space(options: type[BaseModel], field: str) -> SearchSpace | None:

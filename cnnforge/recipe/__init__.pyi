@@ -4,15 +4,14 @@ from .loading import (
     apply_override as apply_override,
     changed_recipe as changed_recipe,
     load_recipe as load_recipe,
+    plugin_files as plugin_files,
     recipe_from_values as recipe_from_values,
 )
-from .resolving import ResolvedRecipe as ResolvedRecipe, resolve as resolve, search_spaces as search_spaces
+from .resolving import ResolvedRecipe as ResolvedRecipe, check_components as check_components, resolve as resolve
 from .schema import (
     Component as Component,
     DataSection as DataSection,
     Recipe as Recipe,
     TrainingSection as TrainingSection,
-    TuningSection as TuningSection,
 )
-from .spaces import WHOLE_ARCHITECTURE as WHOLE_ARCHITECTURE
 from .validation import validate as validate

@@ -39,7 +39,24 @@ def load_recipe(
         _replace_architecture(values, architecture)
     for override in overrides:
         apply_override(values, override)
+    _add_defaults(values, registry)
     return recipe_from_values(values, default_name, reference)
+
+
+def plugin_files(reference: str) -> list[Path]:
+    """Return the files that a recipe names as plugins; none of the name of a recipe, or of what a run recorded.
+
+    A run directory may be anybody's: what is in it is never imported unless it is asked for with ``--plugin``.
+    """
+    path = expanded(reference)
+    if path.suffix != ".toml" or (path.parent / "run.json").exists() or not path.is_file():
+        return []
+    try:
+        section = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("plugins", {})
+        names = section.get("files", []) if isinstance(section, dict) else []
+        return [path.parent / expanded(name) for name in names]
+    except (OSError, ValueError, RecursionError, TypeError):
+        return []  # which reading it as a recipe says better
 
 
 def recipe_from_values(values: Mapping[str, Any], default_name: str, reference: str) -> Recipe:
@@ -88,6 +105,25 @@ def apply_override(values: dict[str, Any], override: str) -> None:
             raise RecipeError(f"expected {part} to be a table, received --set {override}")
         table = found
     table[last] = _parse_value(text.strip())
+
+
+def _add_defaults(values: dict[str, Any], registry: Registry) -> None:
+    """Add the settings that suit the architecture, where the recipe states none of its own.
+
+    Raises:
+        UnknownNameError: No plugin brings the architecture.
+    """
+    section = values.get("architecture")
+    name = section.get("name") if isinstance(section, dict) else None
+    if not isinstance(name, str):
+        return  # which the check of the recipe says better
+    for key, value in registry.architectures.get(name).spec.defaults.items():
+        *parents, last = key.split(".")
+        table: Any = values
+        for part in parents:
+            table = table.setdefault(part, {}) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            table.setdefault(last, value)
 
 
 def _replace_architecture(values: dict[str, Any], name: str) -> None:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cnnforge.errors import RecipeError
-from cnnforge.host import ArchitectureSpec, DataSourceSpec, Entry, Options, Registry, SearchSpace
+from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.host import ArchitectureSpec, DataSourceSpec, Entry, Options, Registry, SettingsSpec, import_deferred
 from cnnforge.recipe import keras_names as keras_index
 from cnnforge.recipe.schema import Component, DataSection, Recipe, TrainingSection
-from cnnforge.recipe.spaces import WHOLE_ARCHITECTURE, wanted_spaces
 from cnnforge.recipe.validation import validate
 from cnnforge.system import expanded
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRecipe:
-    """A recipe with every default written out, and the plugins it uses."""
+    """A recipe with every default written out, and the plugins it uses.
+
+    ``settings`` are the sections that plugins declare, by name.
+    """
 
     recipe: Recipe
     architecture: Entry[ArchitectureSpec]
     architecture_options: Options
     data_source: Entry[DataSourceSpec]
     data_options: Options
+    settings: Mapping[str, Options] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -49,66 +52,64 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     data_options = _absolute(
         validate(source.spec.options, recipe.data.model_extra or {}, "data", known=DataSection.model_fields)
     )
-    complete = _complete(recipe, architecture.spec, architecture_options, data_options)
-    _check_components(complete.training)
+    settings = _settings(recipe, registry)
+    complete = _complete(recipe, architecture.spec, architecture_options, data_options, settings)
+    check_components(complete.training)
     _check_fine_tuning(complete.training, architecture.spec)
-    resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options)
-    _check_ranges(resolved)
+    resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options, settings)
+    for name in settings:
+        declared = registry.catalogue(SettingsSpec).get(name)
+        if declared.spec.check is not None:
+            check = import_deferred(declared.spec.check, f"settings {name!r} of plugin {declared.plugin}")
+            check(resolved, registry)
     return resolved
 
 
-def search_spaces(resolved: ResolvedRecipe) -> dict[str, SearchSpace]:
-    """Return the search space of every setting that ``[tuning] search`` names, by its dotted key.
+def _settings(recipe: Recipe, registry: Registry) -> dict[str, Options]:
+    """Return the sections that plugins declare, checked and complete.
+
+    Where plugins are switched off, a section may be one of theirs and is left as it stands.
 
     Raises:
-        RecipeError: A key names nothing that has a search space, or a range of ``[tuning.space]`` is none.
+        RecipeError: A setting is wrong, or no plugin declares a section.
+        NameConflictError: Two plugins declare it.
     """
-    if WHOLE_ARCHITECTURE in resolved.recipe.tuning.search:
-        _check_whole(resolved)
-    return wanted_spaces(resolved.recipe.tuning, resolved.architecture.spec.options)
-
-
-def _check_whole(resolved: ResolvedRecipe) -> None:
-    """Check that the architecture brings a search space of its own, and that no option is searched beside it."""
-    spec, search = resolved.architecture.spec, resolved.recipe.tuning.search
-    if spec.search_space is None:
+    declared = registry.catalogue(SettingsSpec)
+    strangers = [name for name in recipe.other_sections if name not in declared.entries]
+    if strangers and not any(info.is_disabled for info in registry.host.plugins.values()):
+        name = strangers[0]
+        known = [*Recipe.model_fields, *declared.entries]
         raise RecipeError(
-            f"tuning.search: {WHOLE_ARCHITECTURE!r} stands for the architecture's own search space, and {spec.name!r}"
-            " brings none",
-            hint=f"name its options instead; `cnnforge show {spec.name}` lists those that have a search space",
+            f"recipe {recipe.name}: unknown setting {name}.{did_you_mean(name, known)}"
+            f" Known: {', '.join(sorted(known))}",
+            hint=f"if a plugin declares [{name}], it is not installed or broken: see `cnnforge plugins`",
         )
-    single = [key for key in search if key.startswith(f"{WHOLE_ARCHITECTURE}.")]
-    if single:
-        raise RecipeError(
-            f"tuning.search: expected {WHOLE_ARCHITECTURE!r} or single options, received {', '.join(search)}",
-            hint=f"leave out {', '.join(single)}: the architecture's own search space decides on all options",
-        )
+    return {
+        name: _validated(declared.get(name).spec.options, recipe.other_sections.get(name, {}), name)
+        for name in declared.entries
+        if name in recipe.other_sections or name not in declared.conflicts()
+    }
 
 
-def _check_ranges(resolved: ResolvedRecipe) -> None:
-    """Check that the settings' own bounds admit the ends of the ranges that the recipe states."""
-    tuning = resolved.recipe.tuning
-    stated = {f"{section}.{name}" for section, ranges in tuning.space.items() for name in ranges}
-    for key, space in search_spaces(resolved).items():
-        for end in space.corners() if key in stated else ():
-            section, _, name = key.partition(".")
-            try:
-                values = resolved.recipe.model_dump(mode="json", exclude_none=True)[section] | {name: end}
-                if section == "architecture":
-                    del values["name"]
-                    validate(resolved.architecture.spec.options, values, section)
-                else:
-                    _check_components(validate(TrainingSection, values, section))
-            except RecipeError as error:
-                raise RecipeError(f"tuning.space.{key}: {error}") from None
+def _validated(options: type[Options], section: object, name: str) -> Options:
+    if not isinstance(section, dict):
+        raise RecipeError(f"expected {name} to be a section of the recipe, received {name}={section!r}")
+    return _absolute(validate(options, section, name))
 
 
-def _complete(recipe: Recipe, spec: ArchitectureSpec, options: Options, data_options: Options) -> Recipe:
+def _complete(
+    recipe: Recipe,
+    spec: ArchitectureSpec,
+    options: Options,
+    data_options: Options,
+    settings: Mapping[str, Options],
+) -> Recipe:
     """Return the recipe with the options' and the architecture's defaults written into it."""
     height, width = recipe.data.image_size or spec.input_shape[:2]
     data = recipe.data.model_copy(update={"image_size": (height, width), **_dump(data_options)})
     architecture = recipe.architecture.model_copy(update=_dump(options))
-    return recipe.model_copy(update={"data": data, "architecture": architecture})
+    sections = {name: _dump(section) for name, section in settings.items()}
+    return recipe.model_copy(update={"data": data, "architecture": architecture, **sections})
 
 
 def _dump(options: Options) -> Mapping[str, Any]:
@@ -130,7 +131,12 @@ def _check_fine_tuning(training: TrainingSection, spec: ArchitectureSpec) -> Non
         )
 
 
-def _check_components(training: TrainingSection) -> None:
+def check_components(training: TrainingSection) -> None:
+    """Check that the Keras objects of ``[training]`` exist and take their arguments.
+
+    Raises:
+        RecipeError: One does not.
+    """
     checks: list[tuple[str, str, Component | None]] = [
         ("training.optimizer", "optimizers", training.optimizer),
         ("training.schedule", "schedules", training.schedule),

@@ -154,54 +154,19 @@ class EvaluationSection(_Section):
     num_mistakes: Annotated[int, Field(ge=0, le=200, description="worst mistakes shown in the report")] = 24
 
 
-class RangeSection(_Section):
-    """Where to search one setting; what is left out stays as the setting's own search space has it."""
+class PluginsSection(_Section):
+    """Files that are plugins."""
 
-    low: Annotated[int | float | None, Field(description="smallest value")] = None
-    high: Annotated[int | float | None, Field(description="largest value")] = None
-    step: Annotated[int | float | None, Field(gt=0, description="distance of two values")] = None
-    log: Annotated[bool | None, Field(description="sample orders of magnitude evenly")] = None
-    values: Annotated[tuple[Any, ...] | None, Field(min_length=1, description="these values instead of a range")] = None
-
-
-class TuningSection(_Section):
-    """What ``cnnforge tune`` searches, how, and how it makes sure of what it found."""
-
-    search: Annotated[tuple[str, ...], Field(description="settings to search, such as 'architecture.filters'")] = ()
-    space: Annotated[
-        dict[str, dict[str, RangeSection]], Field(description="other ranges: [tuning.space.training.learning_rate]")
-    ] = {}
-    algorithm: Annotated[
-        Literal["random", "bayesian", "hyperband", "grid"], Field(description="Keras Tuner's oracle")
-    ] = "bayesian"
-    trials: Annotated[int, Field(ge=1, description="configurations to try; hyperband counts its own")] = 20
-    objective: Annotated[str, Field(description="metric of an epoch to optimise; a trial counts its best")] = (
-        "val_accuracy"
-    )
-    direction: Annotated[
-        Literal["auto", "max", "min"], Field(description="what is better; 'auto' knows Keras's metrics and losses")
-    ] = "auto"
-    pruning: Annotated[
-        Literal["none", "median", "halving"],
-        Field(description="stop a trial that is worse than the median of the others, or than the best third"),
-    ] = "none"
-    trial_time_limit_seconds: Annotated[float | None, Field(gt=0, description="a longer trial has failed")] = None
-    confirm: Annotated[int, Field(ge=0, description="best configurations to train again on fresh seeds")] = 2
-    confirm_seeds: Annotated[int, Field(ge=1, description="fresh seeds of each")] = 3
-    keep: Annotated[int, Field(ge=1, description="best trials whose weights stay on the disk")] = 3
-    seed: Annotated[int, Field(ge=0, lt=2**31, description="of the oracle's choices")] = 0
-
-
-class ExecutorSection(_Section):
-    """Where trials run; the executor's own options stand beside the name."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: Annotated[str, Field(description="name of the executor")] = "local"
+    files: Annotated[tuple[str, ...], Field(description="Python files, relative to the recipe's folder")] = ()
 
 
 class Recipe(_Section):
-    """A whole recipe. Every setting but ``data.source`` and ``architecture.name`` has a default."""
+    """A whole recipe. Every setting but ``data.source`` and ``architecture.name`` has a default.
+
+    Sections that plugins declare stand beside the core's; :func:`cnnforge.recipe.resolve` checks them.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     format: Annotated[int, Field(ge=1)] = FORMAT_VERSION
@@ -209,8 +174,12 @@ class Recipe(_Section):
     architecture: ArchitectureSection
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
-    tuning: TuningSection = TuningSection()
-    executor: ExecutorSection = ExecutorSection()
+    plugins: Annotated[PluginsSection, Field(exclude=True)] = PluginsSection()
+
+    @property
+    def other_sections(self) -> dict[str, Any]:
+        """The sections that plugins declare, as they stand."""
+        return dict(self.model_extra or {})
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every setting written out."""

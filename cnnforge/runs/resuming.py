@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import ResolvedRecipe
+from cnnforge.recipe import Recipe, ResolvedRecipe
 from cnnforge.runs.checkpoints import newest_checkpoint_facts
 from cnnforge.runs.recording import plugin_versions
 from cnnforge.runs.run_dir import RunDir
@@ -16,7 +17,7 @@ _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result d
 
 def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
     """Return what a checkpoint belongs to: the recipe's settings and the plugins that build network and data."""
-    recipe = resolved.recipe.model_dump(mode="json", exclude_none=True)
+    recipe = _own_sections(resolved.recipe.model_dump(mode="json", exclude_none=True))
     recipe["training"] = {name: value for name, value in recipe["training"].items() if name not in _FREE}
     return {"recipe": recipe, "plugins": plugin_versions(resolved)}
 
@@ -24,7 +25,15 @@ def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
 def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
     """Return a line for each difference between a recipe and its plugins and those of the newest checkpoint."""
     facts = newest_checkpoint_facts(directory.checkpoints)
-    return differences(facts["identity"], identity(resolved)) if facts else []
+    if not facts:
+        return []
+    before = {**facts["identity"], "recipe": _own_sections(facts["identity"]["recipe"])}
+    return differences(before, identity(resolved))
+
+
+def _own_sections(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe without the sections of plugins, on which no result of the run depends."""
+    return {name: value for name, value in recipe.items() if name in Recipe.model_fields}
 
 
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import Entry, PluginHost, Registry
+from cnnforge.host import FILES_SWITCH, Entry, PluginHost, Registry
 
 requested: list[Any] = []
 """The specs whose contracts ``--cnnforge-plugin`` asks for."""
@@ -89,6 +89,7 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv(FILES_SWITCH, "")
     common.registry.cache_clear()
 
     def call(*arguments: str) -> Outcome:

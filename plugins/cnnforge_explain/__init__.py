@@ -1,1 +1,17 @@
 """What a network looks for and where it looks: the command ``explain``, Grad-CAM and occlusion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cnnforge
+
+
+@cnnforge.hookimpl
+def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
+    """Bring the command."""
+    yield cnnforge.CommandSpec(
+        name="explain",
+        summary="Show filters, feature maps, Grad-CAM and occlusion.",
+        app="cnnforge_explain.command:explain",
+    )

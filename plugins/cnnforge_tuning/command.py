@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnforge.cli import ArchitectureOption, DataOption, SettingsOption, echo_json, registry, resolve_recipe
+from cnnforge.host import ExecutorSpec
+from cnnforge_tuning.settings import executor_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -25,7 +27,7 @@ def tune(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or file.")] = "catsdogs",
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="Configurations to try.")] = None,
     algorithm: Annotated[
-        Literal["random", "bayesian", "hyperband", "grid"] | None, typer.Option(help="How they are chosen.")
+        str | None, typer.Option(help="How they are chosen: `cnnforge list search-algorithms`.")
     ] = None,
     search: Annotated[
         list[str] | None,
@@ -90,7 +92,7 @@ def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Option
     from cnnforge.host import import_deferred
     from cnnforge.recipe import validate
 
-    section = resolved.recipe.executor
-    entry = registry().executors.get(section.name)
+    section = executor_of(resolved.recipe)
+    entry = registry().catalogue(ExecutorSpec).get(section.name)
     options = validate(entry.spec.options, section.model_extra or {}, "executor", known=["name"])
     return import_deferred(entry.spec.start, f"executor {section.name!r} of plugin {entry.plugin}"), options

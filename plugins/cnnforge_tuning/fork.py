@@ -9,6 +9,7 @@ from cnnforge_tuning.journal import Journal
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import history
 from cnnforge_tuning.search import View
+from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import is_inside
 from cnnforge_tuning.study import Study, Trial, trials_of
 from cnnforge_tuning.study_dir import StudyDir
@@ -33,8 +34,8 @@ def take_over(study: Study, origin: StudyDir, now: dict[str, Any], view: View) -
     ]
     if changed:
         view.warn(f"no trial of {origin.path} is taken over, since they measured something else: {'; '.join(changed)}")
-    elif study.base.tuning.algorithm not in _FREE_ALGORITHMS:
-        view.warn(f"no trial of {origin.path} is taken over: {study.base.tuning.algorithm} makes its own")
+    elif tuning_of(study.base).algorithm not in _FREE_ALGORITHMS:
+        view.warn(f"no trial of {origin.path} is taken over: {tuning_of(study.base).algorithm} makes its own")
     else:
         found = [_measured(trial, origin, study.objective) for trial in _finished(origin)]
         fitting = [trial for trial in found if trial.history and is_inside(study.space, trial.settings)]

@@ -12,36 +12,18 @@ import pickle
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-import cnnforge
-from cnnforge import Field
 from cnnforge.system import num_processors
 from cnnforge_tuning.attempt import attempt
+from cnnforge_tuning.settings import LocalOptions
 
 T = TypeVar("T")
-
-
-class LocalOptions(cnnforge.Options):
-    """Options of ``local``."""
-
-    workers: Annotated[int, Field(ge=1, le=256, description="tasks at a time")] = 1
-
-
-@cnnforge.hookimpl
-def cnnforge_executors() -> Iterator[cnnforge.ExecutorSpec]:
-    """Bring the executor."""
-    yield cnnforge.ExecutorSpec(
-        name="local",
-        summary="Processes on this machine, each with its share of the cores or a GPU of its own",
-        start="cnnforge_tuning.local:start",
-        options=LocalOptions,
-    )
 
 
 def start(options: LocalOptions, *, directory: Path) -> LocalExecutor:  # noqa: ARG001 - one machine sees one disk

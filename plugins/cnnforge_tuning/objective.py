@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe import TuningSection
+from cnnforge_tuning.settings import TuningOptions
 
 _MIN = ("loss", "error", "crossentropy", "divergence", "hinge", "false_positives", "false_negatives")
 _MAX = ("acc", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")
@@ -42,7 +42,7 @@ class Objective:
         return -math.inf if self.is_max else math.inf
 
 
-def objective_of(tuning: TuningSection) -> Objective:
+def objective_of(tuning: TuningOptions) -> Objective:
     """Return the objective of a recipe; ``direction="auto"`` goes by the metric's name.
 
     Raises:

@@ -21,9 +21,9 @@ import threadpoolctl
 
 from cnnforge.errors import CnnforgeError, StorageError
 from cnnforge.host import Choice, FloatRange, IntRange
-from cnnforge.recipe import TuningSection
 from cnnforge.system import captured_stderr, files
 from cnnforge_tuning.objective import Objective
+from cnnforge_tuning.settings import TuningOptions
 from cnnforge_tuning.space import Hyperparameter, Values, completed, defaults, is_inside
 
 _COLLISIONS = 1000  # draws of a configuration already tried before a space counts as exhausted
@@ -43,7 +43,7 @@ class Oracle:
     """
 
     def __init__(
-        self, tuning: TuningSection, objective: Objective, space: Sequence[Hyperparameter], epochs: int, folder: Path
+        self, tuning: TuningOptions, objective: Objective, space: Sequence[Hyperparameter], epochs: int, folder: Path
     ) -> None:
         keras_tuner = import_keras_tuner()
         self._space = space

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cnnforge.errors import RecipeError
 from cnnforge.recipe import Recipe, ResolvedRecipe
 from cnnforge_tuning.objective import Objective, objective_of
+from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import Hyperparameter, hyperparameters, num_configurations
 
 _FACTOR = 3  # by which Keras Tuner's Hyperband reduces
@@ -33,7 +34,7 @@ def plan(resolved: ResolvedRecipe) -> Plan:
     Raises:
         RecipeError: It names nothing to search, or what it asks for cannot work.
     """
-    tuning, space = resolved.recipe.tuning, hyperparameters(resolved)
+    tuning, space = tuning_of(resolved.recipe), hyperparameters(resolved)
     if not space:
         raise RecipeError(
             "expected settings to search, received tuning.search=[]",
@@ -53,16 +54,16 @@ def plan(resolved: ResolvedRecipe) -> Plan:
 
 def num_trials(recipe: Recipe) -> int:
     """Return how many trials a search makes; Hyperband's follow from ``training.epochs``."""
-    if recipe.tuning.algorithm != "hyperband":
-        return recipe.tuning.trials
+    if tuning_of(recipe).algorithm != "hyperband":
+        return tuning_of(recipe).trials
     brackets = range(_num_brackets(recipe.training.epochs))
     return sum(_size(recipe.training.epochs, b, done) for b in brackets for done in range(b + 1))
 
 
 def _check_hyperband(recipe: Recipe, num_distinct: int | None) -> None:
-    if recipe.tuning.pruning != "none":
+    if tuning_of(recipe).pruning != "none":
         raise RecipeError(
-            f"hyperband prunes by itself, received tuning.pruning={recipe.tuning.pruning}",
+            f"hyperband prunes by itself, received tuning.pruning={tuning_of(recipe).pruning}",
             hint="leave it at none, or take another algorithm",
         )
     epochs = recipe.training.epochs

@@ -12,6 +12,7 @@ from typing import Protocol
 from cnnforge.errors import TrainingError
 from cnnforge.system import Interrupt
 from cnnforge_tuning import trial as trials
+from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.study import Study, Trial
 from cnnforge_tuning.tensorboard import log_trial
 from cnnforge_tuning.trial import Outcome, Task, run_trial
@@ -104,7 +105,7 @@ class Search:
     @property
     def num_trials(self) -> int | None:
         """How many trials there are to be; None: the oracle decides."""
-        tuning = self.study.base.tuning
+        tuning = tuning_of(self.study.base)
         return None if tuning.algorithm == "hyperband" else tuning.trials
 
     def _start(self, waiting: deque[Trial]) -> None:
@@ -155,9 +156,9 @@ class Search:
 
     def _remove_weights(self, *, is_over: bool = False) -> None:
         """Delete the weights of all trials but the best; those of Hyperband's rounds are gone on from."""
-        if self.study.base.tuning.algorithm == "hyperband" and not is_over:
+        if tuning_of(self.study.base).algorithm == "hyperband" and not is_over:
             return
-        kept = {trial.id for trial in self.study.ranking()[: self.study.base.tuning.keep]}
+        kept = {trial.id for trial in self.study.ranking()[: tuning_of(self.study.base).keep]}
         for trial in self.study.trials.values():
             if trial.is_over and trial.id not in kept:
                 trials.remove_weights(self.study.directory.trial(trial.id))
@@ -173,7 +174,7 @@ class Search:
 
 
 def _task(study: Study, trial: Trial) -> Task:
-    tuning = study.base.tuning
+    tuning = tuning_of(study.base)
     recipe = study.recipe_of(trial.settings)
     measured = recipe.evaluation.model_copy(update={"split": "validation", "num_mistakes": 0})
     return Task(

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge.host import EachInt, SearchSpace
-from cnnforge.recipe import WHOLE_ARCHITECTURE, Recipe, ResolvedRecipe, changed_recipe, search_spaces
+from cnnforge.recipe import Recipe, ResolvedRecipe, changed_recipe
+from cnnforge_tuning.ranges import WHOLE_ARCHITECTURE, search_spaces
+from cnnforge_tuning.settings import tuning_of
 
 if TYPE_CHECKING:
     from cnnforge_tuning.conditional import Drawing
@@ -70,7 +72,7 @@ def hyperparameters(resolved: ResolvedRecipe) -> list[Hyperparameter]:
     """
     values = resolved.recipe.model_dump(mode="json")
     found: list[Hyperparameter] = []
-    if WHOLE_ARCHITECTURE in resolved.recipe.tuning.search:
+    if WHOLE_ARCHITECTURE in tuning_of(resolved.recipe).search:
         from cnnforge_tuning.conditional import conditional_space
 
         found += conditional_space(resolved)

@@ -12,6 +12,7 @@ from cnnforge_tuning import space as spaces
 from cnnforge_tuning.journal import Journal
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.oracle import Oracle
+from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import Hyperparameter, Values
 from cnnforge_tuning.study_dir import StudyDir
 from cnnforge_tuning.trial import Outcome
@@ -79,7 +80,7 @@ class Study:
         self.objective = objective
         self.trials: dict[str, Trial] = {}
         self._journal = Journal(directory.journal)
-        self._oracle = Oracle(base.tuning, objective, space, base.training.epochs, directory.keras_tuner)
+        self._oracle = Oracle(tuning_of(base), objective, space, base.training.epochs, directory.keras_tuner)
         for event in self._journal.read():
             self._apply(event, is_replay=True)
 

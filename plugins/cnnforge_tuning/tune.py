@@ -17,6 +17,7 @@ from cnnforge_tuning.oracle import import_keras_tuner
 from cnnforge_tuning.plan import Plan, num_trials
 from cnnforge_tuning.preflight import Facts, Point, examine
 from cnnforge_tuning.search import Search, View, Workers
+from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import corners, describe, describe_size, recipe_of
 from cnnforge_tuning.study import Study
 from cnnforge_tuning.study_dir import StudyDir, changes, check_same, forked, held, identity
@@ -59,7 +60,7 @@ def tune(
                 take_over(study, origin, now, view)
             guess = _trial_seconds(study.base, facts)
             Search(study, workers, view, deadline, guess).run()
-            is_wanted = study.base.tuning.confirm and not interrupt.is_requested
+            is_wanted = tuning_of(study.base).confirm and not interrupt.is_requested
             confirmed = confirmation.confirm(study, workers, view) if is_wanted else []
             results.write(study, confirmed, is_over=not interrupt.is_requested)
             interrupt.release()
@@ -136,7 +137,7 @@ def _trial_seconds(recipe: Recipe, facts: Facts, corner: int = 0) -> float:
 
 
 def _say_costs(plan: Plan, facts: Facts, num_workers: int, view: View) -> None:
-    tuning, number = plan.recipe.tuning, num_trials(plan.recipe)
+    tuning, number = tuning_of(plan.recipe), num_trials(plan.recipe)
     seconds = [_trial_seconds(plan.recipe, facts, corner) * number / num_workers for corner in (0, 1)]
     images = ", ".join(f"{split} {count(n)}" for split, n in facts.num_images.items())
     for warning in [facts.notice, *facts.warnings]:

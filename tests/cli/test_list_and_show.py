@@ -52,7 +52,7 @@ def test_list_of_one_kind_has_that_kind_alone(cli, plural, kind):
 def test_an_unknown_kind_is_answered_with_the_kinds_there_are(cli):
     done = cli("list", "models")
     assert done.code == 2
-    assert "'architectures', 'data-sources', 'recipes', 'executors'" in done.err
+    assert "Known: architectures, data-sources, recipes, commands" in done.err
 
 
 def test_names_in_conflict_are_marked_and_using_them_is_an_error(cli, site, monkeypatch):
@@ -126,7 +126,7 @@ def test_show_prints_a_recipe_complete_as_toml_and_what_it_searches(cli, tmp_pat
     sections = {"data", "architecture", "training", "evaluation", "tuning", "executor"}
     assert set(tomllib.loads(toml)) == {"name", "format", *sections}
     assert text.endswith("4,096 configurations times a continuum\n")
-    assert "training.learning_rate    0.0001 to 0.01, log" in text.split("\n\n")[-1]
+    assert "training.learning_rate  0.0001 to 0.01, log" in text.split("\n\n")[-1]
 
 
 def test_show_of_a_recipe_as_json_has_the_recipe_and_its_search_spaces(cli):

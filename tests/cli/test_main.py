@@ -14,7 +14,7 @@ from cnnforge import errors
 from cnnforge.cli import app as app_module
 
 COMMANDS = {
-    "": ["--version", "--traceback", "--install-completion", "--show-completion"],
+    "": ["--version", "--traceback", "--plugin", "--install-completion", "--show-completion"],
     "run": [
         "recipe",
         "--data",
@@ -40,19 +40,21 @@ COMMANDS = {
 }
 
 
-def commands(command, path=""):
+def commands(command=None, path=""):
     """Yield every command's path with the names of its arguments and the spellings of its options."""
+    children = {name: app_module.load_command(name) for name in app_module.command_entries()} if not path else {}
+    command = command or typer.main.get_command(app_module.app)
     yield path, [spelling for parameter in command.params for spelling in parameter.opts]
-    for name, child in getattr(command, "commands", {}).items():
+    for name, child in (children or getattr(command, "commands", {})).items():
         yield from commands(child, f"{path} {name}".strip())
 
 
 @pytest.mark.parametrize("path", COMMANDS)
 def test_the_options_of_each_command_are_these(path):
-    assert dict(commands(typer.main.get_command(app_module.app)))[path] == COMMANDS[path]
+    assert dict(commands())[path] == COMMANDS[path]
 
 
-@pytest.mark.parametrize("path", [path for path, _ in commands(typer.main.get_command(app_module.app))])
+@pytest.mark.parametrize("path", [path for path, _ in commands()])
 def test_every_command_explains_itself(cli, path):
     done = cli(*path.split(), "--help")
     assert done.code == 0

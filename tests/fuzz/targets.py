@@ -28,6 +28,7 @@ from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.loading import load_recipe, recipe_from_values
 from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import DataSection, TrainingSection
+from cnnforge_tuning.settings import TuningOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = [DecodeSettings(8, 8, max_pixels=250_000), DecodeSettings(6, 9, 1, "nearest", max_pixels=250_000)]
@@ -157,7 +158,7 @@ def recipe_seeds() -> Iterator[bytes]:
     yield b'[data]\nsource = "directory"\n[architecture]\nname = "catsdogs_cnn"\n'
 
 
-_SECTIONS = (DataSection, TrainingSection, recipe.EvaluationSection, recipe.TuningSection)
+_SECTIONS = (DataSection, TrainingSection, recipe.EvaluationSection, TuningOptions)
 _SETTINGS = tuple(f"{name}=" for section in _SECTIONS for name in section.model_fields)
 _SIGNATURES = tuple(f"PK\\x{kind}" for kind in ("01\\x02", "03\\x04", "05\\x06", "06\\x06", "06\\x07"))
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import pytest
 
 import cnnforge
+import cnnforge_tuning
 from cnnforge import Field, Tune
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
@@ -38,9 +39,10 @@ class SmallPlugin:
 
 @pytest.fixture
 def registry() -> Registry:
-    """An architecture `tiny` (units, rate, is_deep) and a data source `photos` (path, seed)."""
+    """An architecture `tiny` (units, rate, is_deep), a data source `photos` (path, seed), and the tuning plugin."""
     host = PluginHost()
     host.register(SmallPlugin(), "small:main")
+    host.register(cnnforge_tuning, "cnnforge:tuning")
     return Registry(host)
 
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 from cnnforge import scaffold
-from cnnforge.cli.app import app
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.host.plugin_host import PluginHost
@@ -44,7 +43,7 @@ def load_generator():
 
 generator = load_generator()
 PAGES = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in generator.pages()}
-COMMANDS = generator.commands(app, "cnnforge")
+COMMANDS = generator.commands()
 
 
 def fences(language: str) -> list[tuple[str, str]]:
@@ -142,7 +141,7 @@ def is_known(line: str) -> bool:
     if path is None:
         return False
     marks = [(parameter, mark) for parameter, mark in generator.parameters(COMMANDS[path])]
-    options = {generator.spelling(*pair).partition(" ")[0] for pair in marks} | {"--help", "--traceback"}
+    options = {generator.spelling(*pair).partition(" ")[0] for pair in marks} | {"--help", "--traceback", "--plugin"}
     return {word for word in words if word.startswith("--")} <= options
 
 

@@ -250,6 +250,30 @@ class LaterHooks:
     def cnnforge_recipes(self, later): ...
 
     @hookspecs.hookspec
+    def cnnforge_commands(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_settings(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_measures(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_report_sections(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_explainers(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_export_formats(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_augmentations(self, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_search_algorithms(self, later): ...
+
+    @hookspecs.hookspec
     def cnnforge_executors(self, later): ...
 
     @hookspecs.hookspec
@@ -289,7 +313,7 @@ def test_a_plugin_of_this_version_works_when_every_hook_gains_an_argument(tmp_pa
 )
 def test_what_a_spec_must_state_never_grows_and_is_stated_by_name(spec_type, required):
     fields = dataclasses.fields(spec_type)
-    assert {field.name for field in fields if field.default is dataclasses.MISSING} == required
+    assert {field.name for field in fields if field.default is field.default_factory} == required
     assert all(field.kw_only for field in fields)
 
 

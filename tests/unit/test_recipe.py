@@ -13,6 +13,7 @@ from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import apply_override, load_recipe
+from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import FORMAT_VERSION, Component
 
 # A wrong line of [training] -> what is said of it.
@@ -69,7 +70,7 @@ def test_every_mistake_is_reported_at_once(recipe_file, registry):
 
 def test_an_unknown_section_is_refused_with_the_close_one(recipe_file, registry):
     with pytest.raises(RecipeError, match=r"unknown setting trainign. Did you mean 'training'\?"):
-        load_recipe(recipe_file("[trainign]\nepochs = 3"), registry)
+        resolve(load_recipe(recipe_file("[trainign]\nepochs = 3"), registry), registry)
 
 
 def test_a_missing_section_is_named(tmp_path, registry):

@@ -79,7 +79,7 @@ def test_an_unknown_name_is_answered_with_the_closest_one_and_all_there_are(host
 def test_an_unknown_name_is_answered_with_the_broken_plugins_that_may_have_it(site):
     broken = site.install("aaa-broken", "raise ImportError")
     with pytest.raises(UnknownNameError) as caught:
-        Registry(PluginHost.discover({})).executors.get("ray")
+        Registry(PluginHost.discover({})).catalogue(cnnforge.ExecutorSpec).get("ray")
     assert "Available: local" in str(caught.value)
     assert broken in caught.value.hint
 
@@ -90,5 +90,13 @@ def test_the_catalogues_have_the_names_that_the_command_line_uses(host):
         "architectures": "architecture",
         "data-sources": "data source",
         "recipes": "recipe",
+        "commands": "command",
+        "settings": "settings",
+        "measures": "measure",
+        "report-sections": "report section",
+        "explainers": "explainer",
+        "export-formats": "export format",
+        "augmentations": "augmentation",
+        "search-algorithms": "search algorithm",
         "executors": "executor",
     }

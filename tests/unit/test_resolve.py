@@ -8,8 +8,8 @@ import pytest
 
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.recipe.loading import load_recipe
-from cnnforge.recipe.resolving import resolve, search_spaces
-from cnnforge.recipe.spaces import available_spaces
+from cnnforge.recipe.resolving import resolve
+from cnnforge_tuning.ranges import available_spaces, search_spaces
 
 
 def test_a_resolved_recipe_has_every_default_written_out(recipe_file, registry):

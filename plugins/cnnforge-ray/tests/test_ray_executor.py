@@ -14,6 +14,7 @@ from cnnforge_ray import EXECUTOR, RayOptions, executor, node
 from ray_clusters import NODE, wait_until
 
 from cnnforge.errors import CnnforgeError, RecipeError
+from cnnforge.host.kinds import ExecutorSpec
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 
@@ -27,7 +28,7 @@ def place(cluster: Any, tmp_path: Path) -> Iterator[executor.RayExecutor]:
 def test_the_plugin_is_found_and_its_entry_module_is_light() -> None:
     from cnnforge.testing import plugin_checks
 
-    assert Registry(PluginHost.discover()).executors.get("ray").spec == EXECUTOR
+    assert Registry(PluginHost.discover()).catalogue(ExecutorSpec).get("ray").spec == EXECUTOR
     plugin_checks.check_entry_module_is_light("cnnforge_ray")
     assert EXECUTOR.problems() == []
 

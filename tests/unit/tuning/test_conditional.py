@@ -17,6 +17,7 @@ from cnnforge_tuning import space as spaces
 from cnnforge_tuning.conditional import Drawing, check, discover, draws
 from cnnforge_tuning.oracle import Oracle
 from cnnforge_tuning.plan import plan
+from cnnforge_tuning.settings import tuning_of
 from tests.e2e.conditional import StackOptions, search_space
 
 SOURCE = (Path(__file__).parents[2] / "e2e" / "conditional.py").read_text(encoding="utf-8")
@@ -111,7 +112,7 @@ def test_every_oracle_proposes_what_counts_and_is_rebuilt_from_it(planned, tmp_p
     found = planned(f"tuning.algorithm={algorithm}", "training.epochs=3")
 
     def make(name: str) -> Oracle:
-        return Oracle(found.recipe.tuning, found.objective, found.space, 3, tmp_path / name)
+        return Oracle(tuning_of(found.recipe), found.objective, found.space, 3, tmp_path / name)
 
     first, again, asked = make("a"), make("b"), []
     for number in range(8):

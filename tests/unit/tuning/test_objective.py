@@ -7,8 +7,8 @@ import math
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.recipe.schema import TuningSection
 from cnnforge_tuning.objective import Objective, objective_of
+from cnnforge_tuning.settings import TuningOptions
 
 NAMES = ["val_accuracy", "val_loss", "val_auc", "val_precision", "val_recall", "val_mean_absolute_error",
          "val_binary_crossentropy", "val_top_k_categorical_accuracy", "val_hinge", "loss"]  # fmt: skip
@@ -18,17 +18,17 @@ NAMES = ["val_accuracy", "val_loss", "val_auc", "val_precision", "val_recall", "
 def test_the_direction_is_the_one_that_keras_tuner_infers(name):
     from keras_tuner.engine.metrics_tracking import infer_metric_direction
 
-    assert objective_of(TuningSection(objective=name)).direction == infer_metric_direction(name)
+    assert objective_of(TuningOptions(objective=name)).direction == infer_metric_direction(name)
 
 
 def test_f1_is_better_when_it_is_higher_whatever_keras_tuner_says():
-    assert objective_of(TuningSection(objective="val_f1_score")).is_max
+    assert objective_of(TuningOptions(objective="val_f1_score")).is_max
 
 
 def test_an_unknown_metric_needs_a_direction():
     with pytest.raises(RecipeError, match=r"tuning\.objective=val_score"):
-        objective_of(TuningSection(objective="val_score"))
-    assert objective_of(TuningSection(objective="val_score", direction="min")).direction == "min"
+        objective_of(TuningOptions(objective="val_score"))
+    assert objective_of(TuningOptions(objective="val_score", direction="min")).direction == "min"
 
 
 def test_what_is_not_finite_is_never_the_best():

@@ -1,0 +1,365 @@
+"""The kinds of spec: everything with a name that a plugin can bring.
+
+One class a kind, in ``KINDS``; its function in ``hookspecs`` has the same name as its ``hook``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from cnnforge.host.specs import Options, Spec
+
+_HYPHENATED = re.compile(r"[a-z][a-z0-9_-]*")
+_COMMAND = re.compile(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchitectureSpec(Spec):
+    """A named way to build a network.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        build: ``"package.module:function"`` with the signature
+            ``build(options, *, input_shape, num_classes) -> keras.Model``, which returns an uncompiled model. Input:
+            images as they are, 0 to 255, of ``input_shape``; output: probabilities, see :func:`cnnforge.head`.
+        options: Its settings; every field needs a default.
+        input_shape: Height, width and channels used when the recipe names no ``data.image_size``.
+        defaults: Settings of ``[training]`` and ``[data]`` that suit it, by dotted key, such as
+            ``{"training.optimizer": "adamw"}``; what a recipe states is stronger.
+        backbone: Name of the layer whose output is all that the head takes. While nothing up to that layer can be
+            trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
+        search_space: ``"package.module:function"`` with the signature
+            ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
+            settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.
+    """
+
+    kind: ClassVar[str] = "architecture"
+    hook: ClassVar[str] = "cnnforge_architectures"
+
+    summary: str
+    build: str
+    options: type[Options] = Options
+    input_shape: tuple[int, int, int] = (150, 150, 3)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    backbone: str | None = None
+    search_space: str | None = None
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.build,) if self.search_space is None else (self.build, self.search_space)
+
+    def problems(self) -> list[str]:
+        found = Spec.problems(self)
+        if len(self.input_shape) != 3 or min(self.input_shape) < 1:
+            found.append(f"expected input_shape (height, width, channels), received {self.input_shape!r}")
+        strangers = [key for key in self.defaults if key.partition(".")[0] not in {"training", "data"}]
+        return [*found, *(f"expected defaults of [training] or [data], received {key!r}" for key in strangers)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSourceSpec(Spec):
+    """A named origin of labelled images.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        open: ``"package.module:function"`` with the signature ``open(options) -> cnnforge.LabelledImages``.
+        options: Its settings. A field called ``path`` receives ``--data``.
+        download: ``"package.module:function"`` with the signature ``download(*, progress) -> pathlib.Path``, which
+            fetches the images for ``cnnforge data download`` and reports to ``progress(done_bytes, total_bytes)``.
+            None: there is nothing to fetch.
+    """
+
+    kind: ClassVar[str] = "data source"
+    hook: ClassVar[str] = "cnnforge_data_sources"
+
+    summary: str
+    open: str
+    options: type[Options] = Options
+    download: str | None = None
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.open,) if self.download is None else (self.open, self.download)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecipeSpec(Spec):
+    """A recipe that comes with a plugin.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        resource: ``"package:path/in/package.toml"``.
+    """
+
+    kind: ClassVar[str] = "recipe"
+    hook: ClassVar[str] = "cnnforge_recipes"
+    name_pattern: ClassVar[re.Pattern[str]] = _HYPHENATED
+
+    summary: str
+    resource: str
+
+    def problems(self) -> list[str]:
+        found = Spec.problems(self)
+        if self.resource.count(":") != 1 or not self.resource.endswith(".toml"):
+            found.append(f"expected a resource 'package:file.toml', received {self.resource!r}")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandSpec(Spec):
+    """A command of the command line, imported when it is called.
+
+    Args:
+        name: What is typed after ``cnnforge``; two words for a command of a group, such as ``"data split"``.
+        summary: One line for ``cnnforge --help``, at most 100 characters.
+        app: ``"package.module:name"`` of a typer application, or of a function that typer makes a command of.
+        function: ``"package.module:function"`` that does the same from Python. None: there is no such function.
+    """
+
+    kind: ClassVar[str] = "command"
+    hook: ClassVar[str] = "cnnforge_commands"
+    name_pattern: ClassVar[re.Pattern[str]] = _COMMAND
+    reserved: ClassVar[frozenset[str]] = frozenset(
+        {"run", "evaluate", "predict", "report", "runs", "data", "list", "show", "plugins", "new", "doctor"}
+    )
+
+    summary: str
+    app: str
+    function: str | None = None
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.app,) if self.function is None else (self.app, self.function)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingsSpec(Spec):
+    """A section of the recipe that a plugin declares: checked, shown, recorded, ``--set section.key``.
+
+    Args:
+        section: Its name: what stands in brackets.
+        options: Its settings; every field needs a default. They are written into every recorded recipe.
+        summary: One line for ``cnnforge list``; default: the first line of the docstring of ``options``.
+        check: ``"package.module:function"`` with the signature ``check(resolved, registry) -> None``, which
+            raises a ``RecipeError`` where the section does not fit the rest of the recipe; light, for every command
+            that reads a recipe calls it. None: the options' own bounds are enough.
+        describe: ``"package.module:function"`` with the signature ``describe(shown) -> dict``, where ``shown`` is a
+            ``cnnforge.recipe.ResolvedRecipe`` or the ``Entry`` of an architecture: what ``cnnforge show`` adds to it,
+            tables and lines of text by their titles. None: nothing.
+    """
+
+    kind: ClassVar[str] = "settings"
+    hook: ClassVar[str] = "cnnforge_settings"
+    reserved: ClassVar[frozenset[str]] = frozenset(
+        {"name", "format", "plugins", "data", "architecture", "training", "evaluation"}
+    )
+
+    name: str = field(init=False, default="")
+    section: str
+    options: type[Options]
+    summary: str = ""
+    check: str | None = None
+    describe: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.section)
+        if not self.summary:
+            object.__setattr__(self, "summary", (self.options.__doc__ or "").partition("\n")[0])
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.check, self.describe) if name is not None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureSpec(Spec):
+    """One figure computed from the predictions for labelled images.
+
+    Args:
+        title: What people read, such as ``"Balanced accuracy"``.
+        better: Which of two figures is better.
+        compute: ``"package.module:function"`` with the signature ``compute(predictions) -> float``, where
+            ``predictions`` has ``labels`` and ``predicted`` (class indices, shape (images,)), ``probabilities`` (shape
+            (images, classes)) and ``class_names``.
+        needs: The least number of classes with which it means something; with fewer it is left out.
+    """
+
+    kind: ClassVar[str] = "measure"
+    hook: ClassVar[str] = "cnnforge_measures"
+
+    title: str
+    better: Literal["higher", "lower"]
+    compute: str
+    needs: int = 2
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.compute,)
+
+    def problems(self) -> list[str]:
+        found = Spec.problems(self)
+        if self.better not in {"higher", "lower"}:
+            found.append(f"expected better to be 'higher' or 'lower', received {self.better!r}")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportSectionSpec(Spec):
+    """A section of the report of a run, made from files in the run directory.
+
+    Args:
+        title: Its heading.
+        render: ``"package.module:function"`` with the signature ``render(files) -> str``, where ``files`` is a
+            ``cnnforge.report.RunFiles``. Text is escaped, ``markupsafe.Markup`` inserted as it is; empty: no section.
+        after: The name of the section it follows; default: the last.
+    """
+
+    kind: ClassVar[str] = "report section"
+    hook: ClassVar[str] = "cnnforge_report_sections"
+
+    title: str
+    render: str
+    after: str = ""
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.render,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExplainerSpec(Spec):
+    """A method that gives a map of where a network looks.
+
+    Args:
+        title: What people read, such as ``"Grad-CAM"``.
+        explain: ``"package.module:function"`` with the signature ``explain(model, images, classes) -> maps``: images as
+            the network takes them, shape (images, height, width, channels), uint8; for each the index of the class to
+            explain; maps of the images' height and width, shape (images, height, width), 0 to 1. It raises a
+            ``cnnforge.errors.RecipeError`` for a network that it cannot explain.
+    """
+
+    kind: ClassVar[str] = "explainer"
+    hook: ClassVar[str] = "cnnforge_explainers"
+
+    title: str
+    explain: str
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.explain,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportFormatSpec(Spec):
+    """A file format that a trained network can be exported to; every export passes the parity gate.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        write: ``"package.module:function"`` with the signature ``write(trained, path, options) -> None``, where
+            ``trained`` is a ``cnnforge.runs.TrainedRun``.
+        consumer: ``"package:path/in/package.py"`` of the script that is shipped beside the model and classifies images
+            with it alone: ``python classify.py IMAGE …`` prints a JSON object a line.
+        packages: What must be installed to write and to consume it, as names on the package index.
+        takes: ``"pixels"``: images at the network's size; ``"files"``: encoded images too.
+        options: Its settings: ``cnnforge export RUN --format NAME --set key=value``.
+        file_name: Of what ``write`` makes, a file or a folder.
+    """
+
+    kind: ClassVar[str] = "export format"
+    hook: ClassVar[str] = "cnnforge_export_formats"
+    name_pattern: ClassVar[re.Pattern[str]] = _HYPHENATED
+
+    summary: str
+    write: str
+    consumer: str
+    packages: tuple[str, ...] = ()
+    takes: Literal["pixels", "files"] = "pixels"
+    options: type[Options] = Options
+    file_name: str
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.write,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AugmentationSpec(Spec):
+    """A way to vary training images, used in the feed as the built-in ones are.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        apply: ``"package.module:function"`` with the signature ``apply(images, generator, options) -> images``: uint8,
+            shape (images, height, width, channels), changed or copied; everything random comes from the
+            ``numpy.random.Generator``, so that a run repeats and resumes to the bit.
+        options: Its settings, beside its name in ``training.augmentation.extra``.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+    hook: ClassVar[str] = "cnnforge_augmentations"
+
+    summary: str
+    apply: str
+    options: type[Options] = Options
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.apply,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchAlgorithmSpec(Spec):
+    """A way to choose the next trial of a study.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        oracle: ``"package.module:function"`` with the signature
+            ``oracle(*, objective, hyperparameters, max_trials, seed, epochs) -> keras_tuner.Oracle``.
+    """
+
+    kind: ClassVar[str] = "search algorithm"
+    hook: ClassVar[str] = "cnnforge_search_algorithms"
+
+    summary: str
+    oracle: str
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.oracle,)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutorSpec(Spec):
+    """A place where trials run.
+
+    Args:
+        summary: One line for ``cnnforge list``, at most 100 characters.
+        start: ``"package.module:function"`` with the signature
+            ``start(options, *, directory) -> concurrent.futures.Executor``. Every worker must see the study's
+            ``directory``, for what comes of a trial is what it writes there; where one does not, or differs in the
+            plugins it has, ``start`` raises. A worker that dies is an exception with ``kind = "killed"``, for which
+            the trial is tried once more. ``shutdown(cancel_futures=True)`` asks running tasks to stop, as Ctrl-C does.
+        options: Its settings. A field called ``workers``, how many tasks run at a time, receives ``--workers``.
+    """
+
+    kind: ClassVar[str] = "executor"
+    hook: ClassVar[str] = "cnnforge_executors"
+
+    summary: str
+    start: str
+    options: type[Options] = Options
+
+    def deferred_names(self) -> tuple[str, ...]:
+        return (self.start,)
+
+
+KINDS: Mapping[str, type[Spec]] = {
+    kind.hook.removeprefix("cnnforge_").replace("_", "-"): kind
+    for kind in (
+        ArchitectureSpec,
+        DataSourceSpec,
+        RecipeSpec,
+        CommandSpec,
+        SettingsSpec,
+        MeasureSpec,
+        ReportSectionSpec,
+        ExplainerSpec,
+        ExportFormatSpec,
+        AugmentationSpec,
+        SearchAlgorithmSpec,
+        ExecutorSpec,
+    )
+}
+"""Every kind by the plural that the command line uses, such as ``data-sources``, as ``cnnforge list`` shows them."""
