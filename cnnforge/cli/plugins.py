@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +16,7 @@ from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, reg
 from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.errors import PluginError
-from cnnforge.host import Entry, PluginHost, PluginInfo
+from cnnforge.host import FILES_SWITCH, Entry, PluginHost, PluginInfo
 from cnnforge.system import num_processors
 
 if TYPE_CHECKING:
@@ -58,7 +63,7 @@ def show_plugin(
 @app.command("check")
 def check(
     plugin: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One plugin; all if left out.", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="One plugin or Python file; all if left out.", show_default=False)
     ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds a plugin may take.")] = 120,
 ) -> None:
@@ -73,6 +78,10 @@ def check(
     from cnnforge.cli.plugin_check import check_plugin
 
     host = PluginHost.discover(is_imported=False)
+    if plugin is not None and plugin.endswith(".py"):
+        info = host.add_file(Path(plugin), is_imported=False)
+        os.environ[FILES_SWITCH] = str(info.file)  # for the processes that check it
+        plugin = info.id
     infos = [host.find(plugin)] if plugin else [info for info in host.plugins.values() if not info.is_disabled]
     num_faults = num_steps = 0
     with ThreadPoolExecutor(min(_MAX_PROCESSES, num_processors())) as pool:
@@ -80,8 +89,24 @@ def check(
             for step in steps:
                 num_faults, num_steps = num_faults + bool(step.faults), num_steps + 1
                 _print(step)
+    if plugin is not None and plugin.startswith("file:"):
+        _run_contracts(plugin)
     if num_faults:
         raise PluginError(f"expected every plugin to be sound, received {num_faults} faults in {num_steps} checks")
+
+
+def _run_contracts(plugin: str) -> None:
+    """Run the contract tests of a file that is a plugin, with pytest.
+
+    Raises:
+        PluginError: It breaks one of them.
+    """
+    if importlib.util.find_spec("pytest") is None:
+        typer.echo("not run  the contracts: pip install pytest")
+        return
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--cnnforge-plugin", plugin]
+    if subprocess.run(command, check=False).returncode:
+        raise PluginError(f"expected {plugin} to keep the contracts of what it brings, received the failures above")
 
 
 def _describe(info: PluginInfo) -> dict[str, Any]:

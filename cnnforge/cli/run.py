@@ -62,7 +62,7 @@ def run(
 
         # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
         images = open_source(resolved)
-        directory = interrupted or create_run_dir(resolved, runs_dir, name, tag=images.tag)
+        directory = interrupted or create_run_dir(resolved, runs_dir, name, tag=images.tag, host=registry().host)
         with hold_run(directory):
             if interrupted is not None:
                 reopen(directory, resolved, accept_changes=accept_changes)

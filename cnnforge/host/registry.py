@@ -17,10 +17,11 @@ S = TypeVar("S", bound=Spec)
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[S]):
-    """A spec and the id of the plugin that brought it."""
+    """A spec, and the id and version of the plugin that brought it; of a file, the version is part of its hash."""
 
     spec: S
     plugin: str
+    version: str | None = None
 
 
 class Catalogue(Generic[S]):
@@ -46,7 +47,7 @@ class Catalogue(Generic[S]):
         if problems:
             self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {problems}")
             return
-        self.entries.setdefault(spec.name, []).append(Entry(spec, plugin_id))
+        self.entries.setdefault(spec.name, []).append(Entry(spec, plugin_id, self._host.plugins[plugin_id].version))
 
     def all(self) -> list[Entry[S]]:
         """Return every entry, by name; a name in conflict appears once for each plugin."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cnnforge.errors import PluginError, RecipeError
+from cnnforge.errors import PluginError, RecipeError, UnknownNameError
 from cnnforge.host import Registry
 from cnnforge.recipe.schema import FORMAT_VERSION, Recipe
 from cnnforge.recipe.validation import validate
@@ -39,7 +41,8 @@ def load_recipe(
         _replace_architecture(values, architecture)
     for override in overrides:
         apply_override(values, override)
-    _add_defaults(values, registry)
+    with _naming_recorded_plugins(reference):
+        _add_defaults(values, registry)
     return recipe_from_values(values, default_name, reference)
 
 
@@ -105,6 +108,21 @@ def apply_override(values: dict[str, Any], override: str) -> None:
             raise RecipeError(f"expected {part} to be a table, received --set {override}")
         table = found
     table[last] = _parse_value(text.strip())
+
+
+@contextmanager
+def _naming_recorded_plugins(reference: str) -> Iterator[None]:
+    """Where a run directory's architecture is unknown, and it keeps files that were plugins, say how to take them."""
+    try:
+        yield
+    except UnknownNameError as error:
+        kept = sorted((expanded(reference).parent / "plugins").glob("*.py"))
+        if not kept:
+            raise
+        options = " ".join(shlex.join(["--plugin", str(path)]) for path in kept)
+        raise UnknownNameError(
+            str(error), hint=f"it came from a file that the run kept; to import that: {options}"
+        ) from None
 
 
 def _add_defaults(values: dict[str, Any], registry: Registry) -> None:

@@ -15,6 +15,7 @@ from .pruning import PruningRules as PruningRules, prunable as prunable, remove_
 from .recording import (
     plugin_versions as plugin_versions,
     provenance as provenance,
+    record_plugin_files as record_plugin_files,
     recorded_packages as recorded_packages,
 )
 from .resuming import is_finished as is_finished, reopen as reopen

@@ -8,13 +8,16 @@ import shutil
 from pathlib import Path
 
 from cnnforge.errors import RecipeError, did_you_mean
+from cnnforge.host import PluginHost
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.runs.recording import provenance
+from cnnforge.runs.recording import provenance, record_plugin_files
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.system import files
 
 
-def create_run_dir(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *, tag: str = "") -> RunDir:
+def create_run_dir(
+    resolved: ResolvedRecipe, runs_dir: Path, name: str | None = None, *, tag: str = "", host: PluginHost | None = None
+) -> RunDir:
     """Make a new run directory with ``recipe.toml`` and ``run.json`` in it.
 
     Args:
@@ -22,6 +25,7 @@ def create_run_dir(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = 
         runs_dir: Parent folder, made if missing.
         name: Name of the folder; default: time, recipe, tag and a short random id.
         tag: What kind of images these are, where it must not be overlooked.
+        host: The plugins: those that are files are copied into the run directory.
 
     Raises:
         RecipeError: The folder exists already (runs are never overwritten), or ``name`` is no name of a folder.
@@ -43,7 +47,8 @@ def create_run_dir(resolved: ResolvedRecipe, runs_dir: Path, name: str | None = 
         new.path.mkdir(parents=True)
         try:
             files.write_text(new.recipe, resolved.recipe.to_toml())
-            files.write_json(new.run, provenance(resolved))
+            kept = record_plugin_files(new.path, host) if host is not None else {}
+            files.write_json(new.run, provenance(resolved) | ({"plugin_files": kept} if kept else {}))
             new.path.rename(run_dir.path)
         finally:
             shutil.rmtree(new.path, ignore_errors=True)  # gone, unless something failed

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
-from cnnforge.host import Entry
+from cnnforge.host import Entry, PluginHost
 from cnnforge.recipe import ResolvedRecipe
+from cnnforge.system import files
 
 _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
 
@@ -34,6 +37,29 @@ def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     }
 
 
+def record_plugin_files(directory: Path, host: PluginHost) -> dict[str, str]:
+    """Copy the files that are plugins into ``plugins/`` of a run directory or study.
+
+    They are there to repeat it with; nothing of them is imported unless ``--plugin`` names it.
+
+    Returns:
+        The SHA-256 of each, by its name.
+
+    Raises:
+        StorageError: They cannot be written.
+    """
+    found = [info.file for info in host.plugins.values() if info.file is not None]
+    hashes = {}
+    for file in found:
+        with files.storage_errors(directory):
+            (directory / "plugins").mkdir(parents=True, exist_ok=True)
+            content = file.read_bytes()
+        with files.replacing(directory / "plugins" / file.name) as temporary:
+            temporary.write_bytes(content)
+        hashes[file.name] = hashlib.sha256(content).hexdigest()
+    return hashes
+
+
 def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, str]:
     """Return the versions of those packages that are installed; default: what results depend on."""
     return {name: found for name in names if (found := _version(name))}
@@ -42,10 +68,7 @@ def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, st
 def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:
     """Return name, plugin id and version of the architecture and the data source."""
     entries: dict[str, Entry[Any]] = {"architecture": resolved.architecture, "data_source": resolved.data_source}
-    return {
-        role: {"name": e.spec.name, "plugin": e.plugin, "version": _version(e.plugin.partition(":")[0])}
-        for role, e in entries.items()
-    }
+    return {role: {"name": e.spec.name, "plugin": e.plugin, "version": e.version} for role, e in entries.items()}
 
 
 def _version(distribution: str) -> str | None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge.host import ArchitectureSpec
-from cnnforge.testing import ArchitectureContract, DataSourceContract
+from cnnforge.host import ArchitectureSpec, DataSourceSpec, Spec
+from cnnforge.testing.architecture import ArchitectureContract
+from cnnforge.testing.data_source import DataSourceContract
+from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.pytest_plugin import requested
+
+CONTRACTS: dict[type[Spec], type[PluginContract]] = {
+    ArchitectureSpec: ArchitectureContract,
+    DataSourceSpec: DataSourceContract,
+}
+"""The contract of each kind; the others keep what every plugin must."""
 
 
 def contract_of(spec: Any) -> type:
     """Return a test class for one spec."""
-    contract = ArchitectureContract if isinstance(spec, ArchitectureSpec) else DataSourceContract
+    contract = CONTRACTS.get(type(spec), PluginContract)
     return type(f"Test {spec.kind} {spec.name}".replace(" ", "_"), (contract,), {"spec": spec})
 
 

@@ -6,26 +6,30 @@ import json
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from cnnforge.cli import HEAVY
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import ENTRY_POINT_GROUP, Entry, Options, PluginHost, Registry, Spec
+from cnnforge.host import ENTRY_POINT_GROUP, Options, PluginHost, Registry, Spec
 from cnnforge.recipe import validate
 from cnnforge.testing.failure import fail
 
-_IMPORT = (
-    "import importlib, sys; importlib.import_module(sys.argv[1]); print(*{n.partition('.')[0] for n in sys.modules})"
-)
+_IMPORT = """\
+import importlib, sys
+sys.path[:0] = sys.argv[2:]
+importlib.import_module(sys.argv[1])
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
 
 
 def entry_module(spec: Spec) -> str:
-    """Return the module of the entry point of the installed plugin that brings a spec."""
+    """Return the module of the plugin that brings a spec, installed or a file (then its path)."""
     registry = Registry(PluginHost.discover())
-    entries: list[Entry[Any]] = [*registry.architectures.all(), *registry.data_sources.all()]
-    owners = {entry.plugin for entry in entries if entry.spec == spec}
+    owners = {entry.plugin for entry in registry.catalogue(type(spec)).all() if entry.spec == spec}
     points = entry_points(group=ENTRY_POINT_GROUP)
     found = [point.module for point in points if point.dist and f"{point.dist.name}:{point.name}" in owners]
+    found += [str(info.file) for info in registry.host.plugins.values() if info.file and info.id in owners]
     if not found:
         broken = "".join(f"\nbroken: {info.id}: {info.error}" for info in registry.host.broken())
         fail(
@@ -38,7 +42,8 @@ def entry_module(spec: Spec) -> str:
 
 def check_entry_module_is_light(module: str) -> None:
     """Import a plugin's entry module in a new interpreter and look at what came with it."""
-    command = [sys.executable, "-c", _IMPORT, module]
+    path = [str(Path(module).parent)] if module.endswith(".py") else []
+    command = [sys.executable, "-c", _IMPORT, Path(module).stem if path else module, *path]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False)
     if done.returncode:
         fail(

@@ -44,15 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _specs(registry: Registry, plugin: str) -> list[Any]:
-    """Return the architectures and data sources that a plugin brings."""
-    entries: list[Entry[Any]] = [*registry.architectures.all(), *registry.data_sources.all()]
+    """Return everything that a plugin brings."""
+    entries: list[Entry[Any]] = [entry for kind in registry.catalogues().values() for entry in kind.all()]
     try:
         info = registry.host.find(plugin)
     except CnnforgeError as error:
         raise pytest.UsageError(f"--cnnforge-plugin {plugin}: {error}") from error
     found = [entry.spec for entry in entries if entry.plugin == info.id]
     if info.error or not found:
-        reason = info.error or "it brings no architecture and no data source"
+        reason = info.error or "it brings nothing that has a contract"
         raise pytest.UsageError(f"--cnnforge-plugin {info.id}: {reason}")
     return found
 

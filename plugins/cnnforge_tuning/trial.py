@@ -143,7 +143,7 @@ def _train(task: Task) -> None:
 
         reopen(directory, resolved)
         plugin = PruningPlugin(task.objective, task.pruning, task.last_epoch)
-        registry.host.register(plugin, "cnnforge:tuning")
+        registry.host.register(plugin, "cnnforge:pruning")
         execute(Run(directory, resolved), images, registry.host, reporter)
 
 
