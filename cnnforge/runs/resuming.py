@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+
+from pydantic import ValidationError
 
 from cnnforge.errors import RecipeError
 from cnnforge.recipe import Recipe, ResolvedRecipe
@@ -17,9 +19,7 @@ _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result d
 
 def identity(resolved: ResolvedRecipe) -> dict[str, Any]:
     """Return what a checkpoint belongs to: the recipe's settings and the plugins that build network and data."""
-    recipe = _own_sections(resolved.recipe.model_dump(mode="json", exclude_none=True))
-    recipe["training"] = {name: value for name, value in recipe["training"].items() if name not in _FREE}
-    return {"recipe": recipe, "plugins": plugin_versions(resolved)}
+    return {"recipe": _settings_that_count(resolved.recipe), "plugins": plugin_versions(resolved)}
 
 
 def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
@@ -27,13 +27,18 @@ def changes(directory: RunDir, resolved: ResolvedRecipe) -> list[str]:
     facts = newest_checkpoint_facts(directory.checkpoints)
     if not facts:
         return []
-    before = {**facts["identity"], "recipe": _own_sections(facts["identity"]["recipe"])}
+    before = dict(facts["identity"])
+    with suppress(ValidationError):  # one that no version wrote differs as it stands
+        # An older version may not have known a setting: then it did what the default says.
+        before["recipe"] = _settings_that_count(Recipe.model_validate(before["recipe"]))
     return differences(before, identity(resolved))
 
 
-def _own_sections(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe without the sections of plugins, on which no result of the run depends."""
-    return {name: value for name, value in recipe.items() if name in Recipe.model_fields}
+def _settings_that_count(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe without settings on which no result of the run depends, such as the sections of plugins."""
+    sections = recipe.model_dump(mode="json", exclude_none=True, include=set(Recipe.model_fields))
+    sections["training"] = {name: value for name, value in sections["training"].items() if name not in _FREE}
+    return sections
 
 
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnforge.pytest_plugin import Outcome
+from cnnforge.testing.pytest_plugin import Outcome
 from tests.fixtures.before.unpack import conditions, unpack
 
 Cli = Callable[..., Outcome]
