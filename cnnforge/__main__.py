@@ -1,6 +1,6 @@
 """``python -m cnnforge`` is ``cnnforge``."""
 
-from cnnforge.cli.main import main
+from cnnforge.cli import main
 
 if __name__ == "__main__":
     main()

@@ -270,6 +270,22 @@ _KINDS: dict[str, Callable[[str], str]] = {
 }
 
 
+def ruff_of_plugins() -> str:
+    """Return ``plugins/ruff.toml``: the modules inside rooms, which plugins must not import."""
+    core = ROOT / "cnnforge"
+    doors = {door.parent.name: door.read_text(encoding="utf-8") for door in core.glob("*/__init__.pyi")}
+    lines = [
+        f'"cnnforge.{path.parent.name}.{path.stem}".msg = "import it from cnnforge.{path.parent.name}"'
+        for path in sorted(core.glob("*/*.py"))
+        if path.parent.name in doors and not path.stem.startswith("__") and path.parent.name != "testing"
+        if not re.search(rf"^from \. import .*\b{path.stem}\b", doors[path.parent.name], re.MULTILINE)
+    ]
+    head = "# Written by docs/generate.py: plugins import rooms of the core by their doors, and ruff says so.\n"
+    table = "[lint.flake8-tidy-imports.banned-api]"
+    return f'{head}extend = "../pyproject.toml"\n\n{table}\n' + "".join(f"{line}\n" for line in lines)
+
+
 if __name__ == "__main__":
+    (ROOT / "plugins" / "ruff.toml").write_text(ruff_of_plugins(), encoding="utf-8")
     for page in pages():
         page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

@@ -6,6 +6,7 @@ from .common import (
     resolve_recipe as resolve_recipe,
 )
 from .completion import complete_runs as complete_runs
+from .console import main as main
 from .options import (
     ArchitectureOption as ArchitectureOption,
     DataOption as DataOption,
@@ -14,7 +15,7 @@ from .options import (
     SettingsOption as SettingsOption,
 )
 from .plugin_check import HEAVY as HEAVY
-from .run import run as run
+from .run import run_command as run_command
 from .table import render as render, wrap as wrap
 from .terminal import (
     LogReporter as LogReporter,

@@ -27,7 +27,7 @@ _SUMMARIES = {
     "new": "Start something of your own.",
     "doctor": "Show versions, devices and memory, and what is missing.",
 }
-_NAMES = {"runs": "app", "data": "app", "list": "list_names", "plugins": "app", "new": "app"}
+_NAMES = {"run": "run_command", "runs": "app", "data": "app", "list": "list_names", "plugins": "app", "new": "app"}
 CORE_COMMANDS = {
     name: Entry(CommandSpec(name=name, summary=text, app=f"cnnforge.cli.{name}:{_NAMES.get(name, name)}"), CORE)
     for name, text in _SUMMARIES.items()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnforge.runs import Run
 
 
-def run(
+def run_command(
     recipe: Annotated[
         str | None, typer.Argument(help="A recipe's name or file; none with --resume.", autocompletion=complete_recipes)
     ] = None,

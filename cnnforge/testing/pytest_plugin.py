@@ -83,8 +83,7 @@ def tiny_images(tmp_path: Path) -> Path:
 @pytest.fixture
 def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """A function that gives a command to ``cnnforge`` in this process, with caches of its own: ``cli("list")``."""
-    from cnnforge.cli import common
-    from cnnforge.cli.main import main
+    from cnnforge.cli import common, main
 
     monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path / "data"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnforge.cli import DataOption, RunArgument, echo_json, render, run as train, wrap
+from cnnforge.cli import DataOption, RunArgument, echo_json, render, run_command, wrap
 from cnnforge.runs import RunDir, default_run_name, find_run
 from cnnforge.system import files
 
@@ -42,7 +42,7 @@ def reproduce(
     reproduction.check_finished(recorded)
     again = RunDir(runs_dir / default_run_name(recorded.read_run()["recipe"], "again"))
     with contextlib.redirect_stdout(sys.stderr):
-        train(str(recorded.recipe), data=data, runs_dir=runs_dir, name=again.path.name)
+        run_command(str(recorded.recipe), data=data, runs_dir=runs_dir, name=again.path.name)
     found = reproduction.compare(recorded, again)
     content = {"recorded": str(recorded.path.absolute()), "again": str(again.path.absolute()), **asdict(found)}
     files.write_json(again.reproduction, content)

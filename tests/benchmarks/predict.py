@@ -26,7 +26,7 @@ from memory import link, unpack
 BATCH_SIZE = 32
 _AND_SAY_PEAK_MEMORY = """
 import sys
-from cnnforge.cli.main import main
+from cnnforge.cli.console import main
 from cnnforge.training.peak_memory import peak_memory_bytes
 try:
     main()

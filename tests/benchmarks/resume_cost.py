@@ -70,7 +70,7 @@ def share_of_time(folder: Path, given: Sequence[str], epochs: int) -> Cost:
         given: Arguments that name the data, for ``cnnforge run catsdogs``.
         epochs: How long.
     """
-    from cnnforge.cli.main import main
+    from cnnforge.cli.console import main
 
     seconds: list[float] = []
     best: list[float] = []

@@ -102,7 +102,7 @@ def test_the_report_is_made_again_from_files_alone(cli, process, trained, tmp_pa
         (run / name).unlink()
     shutil.rmtree(run / "checkpoints")
     code = (
-        "import sys\nfrom cnnforge.cli.main import main\ntry:\n    main()\nexcept SystemExit as done:\n"
+        "import sys\nfrom cnnforge.cli.console import main\ntry:\n    main()\nexcept SystemExit as done:\n"
         "    print(done.code, sorted({'keras', 'tensorflow', 'numpy', 'PIL', 'sklearn'} & set(sys.modules)))"
     )
     done = process("report", str(run), code=code)

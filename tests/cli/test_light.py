@@ -10,7 +10,7 @@ HEAVY = {"tensorflow", "keras", "numpy", "keras_tuner", "matplotlib", "jax", "to
 
 CODE = """
 import json, sys
-from cnnforge.cli.main import main
+from cnnforge.cli.console import main
 try:
     main()
 except SystemExit as done:

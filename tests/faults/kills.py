@@ -99,7 +99,7 @@ class Runner:
         if kill is not None:
             kill(directory)
         sys.argv = ["cnnforge", *arguments, "--traceback"]
-        from cnnforge.cli.main import main
+        from cnnforge.cli.console import main
 
         try:
             main()

@@ -98,6 +98,11 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
         del sys.modules[module]
 
 
+def test_the_imports_that_plugins_must_not_have_are_up_to_date() -> None:
+    text = (ROOT / "plugins" / "ruff.toml").read_text(encoding="utf-8")
+    assert text == generator.ruff_of_plugins(), "run: python docs/generate.py"
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_generated_blocks_are_up_to_date(page: str) -> None:
     assert generator.fill(PAGES[page]) == PAGES[page], "run: python docs/generate.py"

@@ -149,7 +149,7 @@ def test_elsewhere_than_at_loopback_a_missing_token_is_warned_of(run: RunDir, tm
 
 
 def test_without_the_extra_it_says_what_to_install(run: RunDir) -> None:
-    code = "import sys; sys.modules['fastapi'] = None; from cnnforge.cli.main import main; main()"
+    code = "import sys; sys.modules['fastapi'] = None; from cnnforge.cli.console import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "serve", str(run.path)], capture_output=True, text=True, timeout=120, check=False
     )
