@@ -78,12 +78,12 @@ def draw(folder: Path, class_names: list[str], per_class: int, seed: int = 0) ->
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A small network trained for two epochs; its image store is in a cache that no test sees."""
-    from cnnforge.cli.run import run
+    from cnnforge.cli.run import run_command
 
     folder = tmp_path_factory.mktemp("trained")
     photographs = draw(folder / "photographs", ["apple", "pear"], 60)
     settings = ["data.image_size=[48,48]", "training.epochs=2", "training.batch_size=16", "architecture.dense_units=16"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNFORGE_CACHE_DIR", str(folder / "cache"))
-        run("directory-cnn", photographs, settings=settings, runs_dir=folder / "runs", name="small", as_json=True)
+        run_command("directory-cnn", photographs, settings=settings, runs_dir=folder / "runs", name="small", as_json=True)
     return Trained(folder / "runs" / "small", photographs)
