@@ -1,7 +1,7 @@
 """CNNForge: train, tune and ship image classifiers; everything with a name is a plugin.
 
 These names are the public interface for plugin authors. None of them imports Keras, TensorFlow or NumPy; what does
-(:func:`head`, :func:`load_keras_file`) imports it when called.
+(:func:`head`) imports it when called.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from cnnforge.host import (
     hookimpl,
 )
 from cnnforge.images import ImageFile, ImageFiles, LabelledImages, LeftOut, natural_key, open_files
-from cnnforge.keras_files import load_keras_file
 from cnnforge.network import wants_pretrained
 from cnnforge.system import cache_dir
 
@@ -62,7 +61,6 @@ __all__ = [
     "cache_dir",
     "head",
     "hookimpl",
-    "load_keras_file",
     "natural_key",
     "open_files",
     "wants_pretrained",

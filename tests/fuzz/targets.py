@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnforge_keras_files.archive import unpack
+from cnnforge_keras_files.configuration import read
 from PIL import Image
 
 import cnnforge
@@ -22,8 +24,6 @@ from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.images.archive import MAX_RATIO
-from cnnforge.keras_files.archive import unpack
-from cnnforge.keras_files.configuration import read
 from cnnforge.recipe import schema as recipe
 from cnnforge.recipe.loading import load_recipe, recipe_from_values
 from cnnforge.recipe.resolving import resolve

@@ -20,7 +20,7 @@ _FIGURE = "figure "
 
 
 def measure(seed: int) -> Figure:
-    outcomes = run(["tests"])
+    outcomes = run(["tests", "plugins/cnnforge-keras-files/tests"])
     for test in [test for test, ended in outcomes.items() if "skipped" in ended]:
         outcomes[test] = [unprivileged(test)]
     return figure(outcomes)

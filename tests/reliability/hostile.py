@@ -246,7 +246,7 @@ CARELESS: dict[str, Open] = {"keras": keras_carelessly, "weights": arrays_carele
 THEIRS: dict[str, Open] = {"keras": keras_of_theirs, "archive": archive_of_theirs, "weights": arrays_of_theirs}
 
 with contextlib.suppress(ImportError):
-    from cnnforge.keras_files import load_keras_file
+    from cnnforge_keras_files import load_keras_file
 
     OURS["keras"] = ours(lambda path: _weights(load_keras_file(path)))
 

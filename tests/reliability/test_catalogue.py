@@ -16,7 +16,7 @@ PATTERNS = sorted({pattern for _, *patterns in CATALOGUE["tested"].values() for 
 @pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if not pattern.startswith("figure ")])
 def test_a_test_that_the_catalogue_names_exists(pattern: str) -> None:
     path, _, name = pattern.partition("::")
-    text = (ROOT / "tests" / path).read_text(encoding="utf-8")
+    text = (ROOT / ("" if path.startswith("plugins/") else "tests") / path).read_text(encoding="utf-8")
     function, _, parameter = name.rpartition("::")[2].partition("[")
     assert f"def {function}(" in text or f"class {function}" in text or not function
     assert parameter.split()[0] in text if parameter else True

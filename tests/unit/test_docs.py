@@ -91,7 +91,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     ):
         monkeypatch.syspath_prepend(str(folder))
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        for name, module in project["entry-points"]["cnnforge"].items():
+        for name, module in project.get("entry-points", {}).get("cnnforge", {}).items():
             host.register(importlib.import_module(module), f"{project['name']}:{name}", project["version"])
     yield Registry(host)
     for module in [name for name in sys.modules if name.startswith(("acme_", "mini_net"))]:

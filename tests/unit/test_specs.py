@@ -132,7 +132,6 @@ def test_the_public_names_are_these_and_all_exist():
         "cache_dir",
         "head",
         "hookimpl",
-        "load_keras_file",
         "natural_key",
         "open_files",
         "wants_pretrained",

@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import hostile_keras
 import keras
 import numpy as np
 import pytest
+from cnnforge_keras_files import building, configuration, hdf5, load_keras_file
+from hostile_keras import ARCHIVES, CONFIGURATIONS, WEIGHT_FILES, Good, zipped
 from keras.src.api_export import get_name_from_symbol
 
 import cnnforge
 from cnnforge.errors import StorageError, UnsafeFileError
-from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.registry import Registry
-from cnnforge.keras_files import building, configuration, hdf5
+from cnnforge.host import PluginHost, Registry
 from cnnforge.testing.network import Network
-from tests.faults import hostile_keras
-from tests.faults.hostile_keras import ARCHIVES, CONFIGURATIONS, WEIGHT_FILES, Good
-from tests.unit.test_image_files import zipped
 
 
 def small_network() -> keras.Model:
@@ -54,7 +52,7 @@ def canary(tmp_path: Path) -> Iterator[Path]:
 def assert_refused(path: Path, reason: str) -> None:
     before = sorted(path.parent.rglob("*"))
     with pytest.raises(UnsafeFileError, match=reason) as caught:
-        cnnforge.load_keras_file(path)
+        load_keras_file(path)
     assert str(path) in str(caught.value)
     assert caught.value.hint
     assert sorted(path.parent.rglob("*")) == before
@@ -152,7 +150,7 @@ def test_what_shows_only_when_built_shows_in_another_process(
 
 
 def test_a_network_that_takes_for_ever_to_build_is_given_up(good: Good, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("cnnforge.keras_files.MAX_SECONDS", 0.2)
+    monkeypatch.setattr("cnnforge_keras_files.MAX_SECONDS", 0.2)
     path = tmp_path / "model.keras"
     path.write_bytes(good.content)
     assert_refused(path, "longer than 0.2 s")
@@ -163,15 +161,15 @@ def test_safe_mode_switched_off_is_found_before_anything_is_built(good: Good, tm
     path = tmp_path / "model.keras"
     path.write_bytes(good.content)
     with pytest.raises(UnsafeFileError, match="enable_unsafe_deserialization") as caught:
-        cnnforge.load_keras_file(path)
+        load_keras_file(path)
     assert "plugins check" in str(caught.value.hint)
 
 
 def test_a_folder_and_a_missing_file_are_said(tmp_path: Path) -> None:
     with pytest.raises(UnsafeFileError, match="a folder"):
-        cnnforge.load_keras_file(tmp_path)
+        load_keras_file(tmp_path)
     with pytest.raises(StorageError, match=r"cannot read the model file .*nowhere\.keras: No such file"):
-        cnnforge.load_keras_file(tmp_path / "nowhere.keras")
+        load_keras_file(tmp_path / "nowhere.keras")
 
 
 # Good files
@@ -190,7 +188,7 @@ ARCHITECTURES = [entry.spec for entry in OURS.architectures.all()]
 @pytest.mark.parametrize("spec", ARCHITECTURES, ids=lambda spec: spec.name)
 def test_a_network_of_every_architecture_is_loaded_as_it_was(spec: cnnforge.ArchitectureSpec, tmp_path: Path) -> None:
     model = Network(spec, spec.options(), (64, 64, 3)).build(3)
-    loaded = cnnforge.load_keras_file(saved(model, tmp_path / "model.keras"))
+    loaded = load_keras_file(saved(model, tmp_path / "model.keras"))
     assert [v.shape for v in loaded.variables] == [v.shape for v in model.variables]
     assert same_outputs(model, loaded)
 
@@ -223,7 +221,7 @@ def of_everything() -> keras.Model:
 
 def test_a_network_of_everything_is_loaded_as_it_was(tmp_path: Path) -> None:
     model = of_everything()
-    loaded = cnnforge.load_keras_file(saved(model, tmp_path / "model.keras"))
+    loaded = load_keras_file(saved(model, tmp_path / "model.keras"))
     assert same_outputs(model, loaded)
     assert not loaded.compiled
 
@@ -231,7 +229,7 @@ def test_a_network_of_everything_is_loaded_as_it_was(tmp_path: Path) -> None:
 def test_weights_in_bfloat16_are_loaded_as_they_were(tmp_path: Path) -> None:
     inputs = keras.Input((8,), dtype="bfloat16")
     model = keras.Model(inputs, keras.layers.Dense(3, dtype="bfloat16")(inputs))
-    loaded = cnnforge.load_keras_file(saved(model, tmp_path / "model.keras"))
+    loaded = load_keras_file(saved(model, tmp_path / "model.keras"))
     assert [str(variable.dtype) for variable in loaded.variables] == ["bfloat16"] * 2
     assert same_outputs(model, loaded)
 
@@ -276,7 +274,7 @@ def test_networks_of_keras_applications_are_not_refused(name: str, tmp_path: Pat
 @pytest.mark.parametrize("before", ["", "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**44, 2**44)); "])
 def test_the_process_that_builds_may_not_take_all_memory(before: str) -> None:
     code = (
-        f"{before}import numpy; from cnnforge.keras_files import building; building._limit(2**28)\n"
+        f"{before}import numpy; from cnnforge_keras_files import building; building._limit(2**28)\n"
         "try: numpy.ones(2**27)\nexcept MemoryError: print('refused')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

@@ -16,9 +16,15 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tests.unit.test_image_files import zipped
-
 WEIGHTS = "model.weights.h5"
+
+
+def zipped(contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import keras
 from keras.src.saving import serialization_lib
 
 from cnnforge.errors import UnsafeFileError
-from cnnforge.keras_files import hdf5
-from cnnforge.keras_files.archive import CONFIGURATION, WEIGHTS
 from cnnforge.network import load_weights, save_weights
 from cnnforge.system import import_keras
+from cnnforge_keras_files import hdf5
+from cnnforge_keras_files.archive import CONFIGURATION, WEIGHTS
 
 _ARRAYS = "weights.npz"
 _MAX_BYTES = 2**30  # beside what the weights need

@@ -34,8 +34,8 @@ def load_keras_file(path: Path | str) -> keras.Model:
         StorageError: The file cannot be read.
         UnsafeFileError: It is damaged or not safe; the message says what was found in it.
     """
-    from cnnforge.keras_files.archive import CONFIGURATION, unpack
-    from cnnforge.keras_files.configuration import read
+    from cnnforge_keras_files.archive import CONFIGURATION, unpack
+    from cnnforge_keras_files.configuration import read
 
     path = expanded(path)
     with tempfile.TemporaryDirectory(prefix="cnnforge-model-") as name:
@@ -57,11 +57,11 @@ def _build(folder: Path) -> keras.Model:
     from cnnforge.system import call_elsewhere, ending, import_keras
 
     import_keras()
-    from cnnforge.keras_files import building
+    from cnnforge_keras_files import building
 
     building.check_safe_mode()
     try:
-        done = call_elsewhere("cnnforge.keras_files.building:try_out", str(folder), timeout=MAX_SECONDS)
+        done = call_elsewhere("cnnforge_keras_files.building:try_out", str(folder), timeout=MAX_SECONDS)
     except subprocess.TimeoutExpired:
         raise ValueError(f"building its network took longer than {MAX_SECONDS} s") from None
     if done.returncode:
