@@ -1,4 +1,3 @@
-from .byte_ranges import FileBytes as FileBytes, SeekableBytes as SeekableBytes
 from .given import GivenImage as GivenImage, given_images as given_images
 from .labelled_images import (
     SPLIT_OF_NAME as SPLIT_OF_NAME,
@@ -13,4 +12,4 @@ from .opening import (
     natural_key as natural_key,
     open_files as open_files,
 )
-from .zip_directory import read_directory as read_directory
+from .zip_directory import open_checked as open_checked

@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 import struct
+import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
+from typing import Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+import filelock
 
 from cnnforge.errors import DataError
-from cnnforge.images.byte_ranges import Bytes, FileBytes, Inflated, Part
 from cnnforge.images.labelled_images import LeftOut
 from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
 from cnnforge.images.names import escape, hidden_above, natural_key, why_no_photograph
-from cnnforge.images.zip_directory import MAX_MEMBERS, clean_name, read_directory
+from cnnforge.images.zip_directory import MAX_MEMBERS, clean_name, open_checked
+from cnnforge.system import cache_dir, files
 
 # Members beyond this ratio are left out and members never overlap, so an archive can make us read at most MAX_RATIO
 # times its own size (a small member may compress better and costs nothing).
 MAX_RATIO = 200
 _SMALL = 2**20
-_HEADER = struct.Struct("<4s22xHH")
-_HEADER_SIGNATURE = b"PK\x03\x04"
-_USUAL_HEADER = 286  # local header with name and extra fields; a longer one costs a second read
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, UnicodeError)  # as zipfile says it
 
 
 class _Member(NamedTuple):
-    source: Bytes
-    offset: int
-    stored_size: int
-    size: int
-    crc: int
-    is_deflated: bool
+    archive: Path
+    name: str
+    signature: str
 
 
 def open_archive(path: Path) -> ImageFiles:
@@ -46,63 +47,53 @@ def open_archive(path: Path) -> ImageFiles:
         raise DataError(f"expected a folder or zip archive, received path={path}: neither folder nor regular file")
     contents = _Contents()
     try:
-        source = FileBytes(path)
-        source.read_at(0, 1)  # what may not be read is told from what is damaged
+        contents.add_archive(path.absolute(), str(path))
     except OSError as error:
         raise DataError(f"cannot read the archive {path}: {(error.strerror or str(error)).lower()}") from error
-    contents.add_archive(source, str(path))
     return ImageFiles(
         files=tuple(sorted(contents.files, key=lambda file: natural_key(file.name))),
         left_out=tuple(sorted(contents.left_out.values(), key=lambda left: natural_key(left.name))),
         folders=tuple(sorted(contents.folders, key=natural_key)),
         location=escape(str(path)),
-        read=ArchiveReader(contents.members),
+        read=ArchiveReader(contents.members, contents.archives),
     )
 
 
-@dataclass(frozen=True, slots=True)
 class ArchiveReader:
-    """Reads members of an archive, and of the archives in it, by name."""
+    """Reads members of archives by name; every process it is sent to opens the archives again."""
 
-    members: Mapping[str, _Member]
+    def __init__(self, members: Mapping[str, _Member], archives: Mapping[Path, ZipFile] | None = None) -> None:
+        self._members = members
+        self._archives = {(os.getpid(), path): archive for path, archive in (archives or {}).items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArchiveReader, (self._members,)
 
     def __call__(self, name: str) -> bytes:
         """Return the bytes of a member.
 
         Raises:
             OSError: The archive cannot be read.
-            ValueError: The member is damaged.
+            ValueError: The member is damaged, or the archive is another since it was listed.
         """
-        member = self.members[name]
-        content = _read_stored(member)
-        if member.is_deflated:
-            content = _inflate(content, member.size)
-        if len(content) != member.size or zlib.crc32(content) != member.crc:
-            raise ValueError("bad CRC: the archive is damaged, download it again")
+        member = self._members[name]
+        try:
+            archive = self._opened(member.archive)
+            info = archive.getinfo(member.name)
+            with archive.open(info) as file:
+                content = file.read(info.file_size + 1)  # without a number, zipfile inflates more than is declared
+        except KeyError:
+            raise ValueError("no longer in the archive") from None
+        except _DAMAGE as error:
+            problem = "bad CRC" if "CRC" in str(error) else str(error) or "cut off"
+            raise ValueError(f"{problem}: the archive is damaged, download it again") from error
+        if _signature(info) != member.signature or len(content) != info.file_size:
+            raise ValueError("not what it was when the archive was listed")
         return content
 
-
-def _read_stored(member: _Member) -> bytes:
-    """Return the bytes of a member as they are stored, with one read where its header is no longer than usual."""
-    block = member.source.read_at(member.offset, _USUAL_HEADER + member.stored_size)
-    start = _header_size(block)
-    end = start + member.stored_size
-    return block[start:end] if end <= len(block) else member.source.read_at(member.offset + start, member.stored_size)
-
-
-def _header_size(block: bytes) -> int:
-    if len(block) < _HEADER.size or not block.startswith(_HEADER_SIGNATURE):
-        raise ValueError("no member where the archive says: it is damaged, download it again")
-    _, name_length, extra_length = _HEADER.unpack_from(block)
-    return _HEADER.size + int(name_length) + int(extra_length)
-
-
-def _inflate(content: bytes, size: int) -> bytes:
-    try:
-        # One byte more than declared shows a member that holds more than it says; the CRC check follows.
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
-    except zlib.error as error:
-        raise ValueError(f"damaged: {error}") from error
+    def _opened(self, path: Path) -> ZipFile:
+        key = os.getpid(), path  # a forked process that read with this one's file would move its position
+        return self._archives.get(key) or self._archives.setdefault(key, ZipFile(path))
 
 
 @dataclass(slots=True)
@@ -113,21 +104,15 @@ class _Contents:
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     folders: set[str] = field(default_factory=lambda: {""})
     members: dict[str, _Member] = field(default_factory=dict)
+    archives: dict[Path, ZipFile] = field(default_factory=dict)
 
-    def add_archive(self, source: Bytes, label: str, inside: str = "") -> None:
+    def add_archive(self, path: Path, label: str, inside: str = "") -> None:
         """Add the members of an archive; those of an archive within have names that start with its own."""
-        for info in read_directory(source, label):
+        self.archives[path] = open_checked(path, label)
+        for info in self.archives[path].infolist():
             name = f"{inside}/{clean_name(info)}" if inside else clean_name(info)
-            member = _Member(
-                source,
-                info.header_offset,
-                info.compress_size,
-                info.file_size,
-                info.CRC,
-                info.compress_type == ZIP_DEFLATED,
-            )
             if self._is_looked_at(name, is_folder=info.is_dir()):
-                self._add_member(name, info, member, label, is_inner=bool(inside))
+                self._add_member(name, info, path, label, is_inner=bool(inside))
         if len(self.members) > MAX_MEMBERS:
             raise DataError(f"expected at most {MAX_MEMBERS:,} files in an archive, received {label} with more")
 
@@ -141,7 +126,7 @@ class _Contents:
             folder = folder.rpartition("/")[0]
         return not is_folder
 
-    def _add_member(self, name: str, info: ZipInfo, member: _Member, label: str, *, is_inner: bool) -> None:
+    def _add_member(self, name: str, info: ZipInfo, path: Path, label: str, *, is_inner: bool) -> None:
         last = name.rpartition("/")[2]
         is_archive = last.lower().endswith(".zip") and not is_inner and not last.startswith(".")
         if not is_archive and (reason := why_no_photograph(last)):
@@ -150,10 +135,14 @@ class _Contents:
             self.left_out[name] = LeftOut(name, reason, is_fault=True)
         elif is_archive:
             self.folders.add(name)
-            self.add_archive(_content(member), f"{label}/{name}", name)
+            self.add_archive(_unpacked(self.archives[path], path, info), f"{label}/{name}", name)
         else:
-            self.members[name] = member
-            self.files.append(ImageFile(name, f"{info.CRC:08x}-{info.file_size}"))
+            self.members[name] = _Member(path, info.filename, _signature(info))
+            self.files.append(ImageFile(name, _signature(info)))
+
+
+def _signature(info: ZipInfo) -> str:
+    return f"{info.CRC:08x}-{info.file_size}"
 
 
 def _fault(info: ZipInfo, *, is_archive: bool) -> str | None:
@@ -166,11 +155,29 @@ def _fault(info: ZipInfo, *, is_archive: bool) -> str | None:
     return None
 
 
-def _content(member: _Member) -> Bytes:
-    """Return the content of a member for random access, without unpacking it."""
-    try:
-        start = member.offset + _header_size(member.source.read_at(member.offset, _HEADER.size))
-    except ValueError as error:
-        raise DataError(f"cannot read an archive inside the archive: {error}") from error
-    stored = Part(member.source, start, member.stored_size)
-    return Inflated(stored, member.size) if member.is_deflated else stored
+def _unpacked(archive: ZipFile, path: Path, info: ZipInfo) -> Path:
+    """Return a copy of an archive inside an archive in the cache, which is made once."""
+    status = path.stat()
+    identity = f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{info.filename}\0{_signature(info)}"
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    copy = cache_dir() / "archives" / f"{digest}.zip"
+    with files.storage_errors(copy.parent):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+    with files.storage_errors(copy.parent), filelock.FileLock(copy.with_suffix(".lock")):
+        if copy.is_file() and copy.stat().st_size == info.file_size:
+            return copy
+        free = shutil.disk_usage(copy.parent).free
+        if info.file_size > free:
+            raise DataError(
+                f"expected {info.file_size:,} bytes of space in {copy.parent} for {info.filename} in {path},"
+                f" received {free:,}",
+                hint="unpack the archive and give the folder, or set CNNFORGE_CACHE_DIR to a larger disk",
+            )
+        try:
+            with files.replacing(copy) as temporary, archive.open(info) as source, temporary.open("wb") as target:
+                shutil.copyfileobj(source, target, 2**20)
+        except _DAMAGE as error:
+            raise DataError(
+                f"cannot read an archive inside the archive: {info.filename} in {path} is damaged", hint=str(error)
+            ) from error
+    return copy

@@ -16,7 +16,8 @@ def open_files(path: Path, *, follow_links: bool = False) -> ImageFiles:
     """Return the files of a folder or of a zip archive that may be photographs.
 
     Content decides what is an image, so a file is listed whatever its extension, unless it plainly is something else
-    (``Thumbs.db``, ``notes.txt``). Nothing is unpacked. A zip archive inside a zip archive is looked into, one level.
+    (``Thumbs.db``, ``notes.txt``). An archive is read in place. A zip archive inside it is looked into, one level deep,
+    and is unpacked once into the cache.
 
     Args:
         path: The folder or archive; ``~`` is the home folder.

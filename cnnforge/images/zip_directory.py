@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import stat
@@ -9,10 +10,10 @@ import struct
 import unicodedata
 import zipfile
 from collections.abc import Iterable
+from pathlib import Path
 from zipfile import ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.images.byte_ranges import Bytes, SeekableBytes
 
 MAX_MEMBERS = 1_000_000
 
@@ -31,28 +32,36 @@ _SIGNATURES = (
 )
 
 
-def read_directory(source: Bytes, label: str) -> list[ZipInfo]:
-    """Return the members of a zip archive, after the checks that need no reading of members.
+def open_checked(path: Path, label: str) -> zipfile.ZipFile:
+    """Return a zip archive, open, after the checks that need no reading of members.
 
     Args:
-        source: The archive.
+        path: The archive.
         label: What messages call it.
 
     Raises:
+        OSError: It cannot be opened.
         DataError: It is no zip archive, or cut off, damaged, encrypted, too large or unsafe.
     """
+    with path.open("rb") as file:
+        try:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LONGEST_END))
+            end = file.read()
+            if _END_SIGNATURE not in end:
+                file.seek(0)
+                raise _no_zip(file.read(512), label)
+            _check_count(end, label)
+            archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, struct.error) as error:
+            raise DataError(f"cannot read the zip archive {label}: {error}", hint=_AGAIN) from error
     try:
-        end = source.read_at(max(0, source.size - _LONGEST_END), _LONGEST_END)
-        if _END_SIGNATURE not in end:
-            raise _no_zip(source.read_at(0, 512), label)
-        _check_count(end, label)
-        with zipfile.ZipFile(SeekableBytes(source)) as archive:
-            members, directory_start = archive.infolist(), archive.start_dir
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, struct.error) as error:
-        raise DataError(f"cannot read the zip archive {label}: {error}", hint=_AGAIN) from error
-    _check_members(members, label)
-    _check_overlaps(members, directory_start, label)
-    return members
+        _check_members(archive.infolist(), label)
+        _check_overlaps(archive.infolist(), archive.start_dir, label)
+    except DataError:
+        archive.close()
+        raise
+    return archive
 
 
 def clean_name(member: ZipInfo) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from zipfile import ZipInfo
 
 from cnnforge.errors import DataError
-from cnnforge.images import FileBytes, SeekableBytes, read_directory
+from cnnforge.images import open_checked
 
 CONFIGURATION, WEIGHTS = "config.json", "model.weights.h5"
 
@@ -31,15 +31,15 @@ def unpack(path: Path, folder: Path) -> bytes:
     """
     if path.is_dir():
         raise ValueError("a folder")
-    source = FileBytes(path)
-    _check_start(source.read_at(0, 4))
+    with path.open("rb") as file:
+        _check_start(file.read(4))
     try:
-        members = {member.filename: member for member in read_directory(source, path.name)}
-        _check(members)
-        with zipfile.ZipFile(SeekableBytes(source)) as archive:
+        with open_checked(path, path.name) as archive:
+            _check({member.filename: member for member in archive.infolist()})
             with archive.open(WEIGHTS) as weights, (folder / WEIGHTS).open("wb") as copy:
                 shutil.copyfileobj(weights, copy)
-            return archive.read(CONFIGURATION)
+            with archive.open(CONFIGURATION) as configuration:
+                return configuration.read(_MAX_BYTES[CONFIGURATION])
     except (DataError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:  # of flags that are not known
         raise ValueError(str(error) or "it is cut off") from error  # EOFError says nothing
 
