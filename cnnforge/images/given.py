@@ -12,10 +12,10 @@ from io import BufferedReader
 from pathlib import Path
 
 from cnnforge.errors import DataError
-from cnnforge.images.archive import open_archive
 from cnnforge.images.folder import read_file, signature
-from cnnforge.images.listing import MAX_FILE_BYTES
-from cnnforge.images.names import escape, why_no_photograph, why_not_entered
+from cnnforge.images.listing import MAX_FILE_BYTES, ImageFiles
+from cnnforge.images.names import escape, unescape
+from cnnforge.images.opening import open_files
 from cnnforge.system import expanded
 
 STANDARD_INPUT = "-"
@@ -42,15 +42,15 @@ class GivenImage:
 
 
 def given_images(paths: Iterable[str], standard_input: BufferedReader) -> Iterator[GivenImage]:
-    """Yield the images that paths stand for, one after the other, without listing more than a folder at a time.
+    """Yield the images that paths stand for, one path after the other.
 
     Args:
-        paths: Files, folders (looked through, in the order of their names), zip archives, patterns such as
-            ``*.jpg``, and ``-``: paths from standard input, one a line, or one image.
+        paths: Files, folders and zip archives (as :func:`cnnforge.open_files` lists them), patterns such as ``*.jpg``,
+            and ``-``: paths from standard input, one a line, or one image.
         standard_input: What ``-`` reads.
 
     What cannot be opened is yielded too; reading it says why. Files in folders and archives that plainly are no
-    photographs are passed over; a link to a folder is not followed.
+    photographs are passed over; links in folders are followed, each real file once.
     """
     for path in paths:
         yield from _from_stream(standard_input) if path == STANDARD_INPUT else _at(path)
@@ -76,49 +76,22 @@ def _at(path: str) -> Iterator[GivenImage]:
         if not matches:
             yield GivenImage(escape(path), partial(_refuse, error))
         return
-    if stat.S_ISDIR(status.st_mode):
-        yield from _in_folder(str(target))
-    elif target.suffix.lower() == ".zip":
-        yield from _in_archive(target)
-    else:
+    if not stat.S_ISDIR(status.st_mode) and target.suffix.lower() != ".zip":
         yield _file(str(target), status)
-
-
-def _in_folder(top: str) -> Iterator[GivenImage]:
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208 - a Path for each of a million files takes memory and time
-        except OSError as error:
-            yield GivenImage(escape(folder), partial(_refuse, error))
-            continue
-        inner = []
-        for name in names:
-            path = os.path.join(folder, name)  # noqa: PTH118
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except OSError as error:
-                yield GivenImage(escape(path), partial(_refuse, error))
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                if not why_no_photograph(name):
-                    yield _file(path, status)
-            elif not why_not_entered(name) and not os.path.islink(path):  # noqa: PTH114
-                inner.append(path)
-        waiting += reversed(inner)
-
-
-def _in_archive(path: Path) -> Iterator[GivenImage]:
-    try:
-        files = open_archive(path)
-    except DataError as error:
-        yield GivenImage(escape(str(path)), partial(_refuse, ValueError(str(error))))
         return
+    try:
+        files = open_files(target, follow_links=True)
+    except DataError as error:
+        yield GivenImage(escape(str(target)), partial(_refuse, ValueError(str(error))))
+    else:
+        yield from _listed(files)
+
+
+def _listed(files: ImageFiles) -> Iterator[GivenImage]:
     for left in files.left_out:
         if left.is_fault:
             yield GivenImage(f"{files.location}/{left.name}", partial(_refuse, ValueError(left.reason)))
-    place = _place(str(path))
+    place = _place(unescape(files.location))
     for file in files.files:
         yield GivenImage(
             f"{files.location}/{file.name}", partial(files.read, file.name), f"{place}/{file.name}", file.signature

@@ -21,4 +21,5 @@ from .recording import (
 from .resuming import is_finished as is_finished, reopen as reopen
 from .run import execute as execute
 from .run_dir import Run as Run, RunDir as RunDir
+from .run_images import RunImages as RunImages, split_lines as split_lines
 from .trained_run import TrainedRun as TrainedRun, load_trained_run as load_trained_run

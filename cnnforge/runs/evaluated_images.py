@@ -18,6 +18,7 @@ from cnnforge.images import LabelledImages
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
 from cnnforge.runs.outcome import now
 from cnnforge.runs.run_dir import RunDir
+from cnnforge.runs.run_images import RunImages, split_lines
 from cnnforge.system import expanded, read_lines
 
 if TYPE_CHECKING:
@@ -82,13 +83,9 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
     Raises:
         DataError: The split has none, or images are missing, changed or labelled otherwise; the message says which.
     """
-    lines = [line for line in read_lines(trained.directory.manifest) if line.get("split")]
-    wanted = [line for line in lines if line["split"] == split]
-    if not wanted:
-        present = ", ".join(dict.fromkeys(line["split"] for line in lines))
-        raise DataError(f"expected a split that the run has, received split={split}. Available: {present}")
+    wanted = split_lines(trained.directory, split)
     found = _scan(trained, images, progress)
-    row_of = {name: row for row, name in enumerate(images.names)}
+    row_of = RunImages(images).row_of
     changes = [(line["name"], change) for line in wanted if (change := _change(line, row_of, images, found))]
     if changes:
         shown = "".join(f"\n  {name}: {change}" for name, change in changes[:_SHOWN])

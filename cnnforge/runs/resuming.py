@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cnnforge.errors import RecipeError
 from cnnforge.recipe import Recipe, ResolvedRecipe
 from cnnforge.runs.checkpoints import newest_checkpoint_facts
 from cnnforge.runs.recording import plugin_versions
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.system import differences, files
+from cnnforge.system import differences, files, refuse_differences
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
 
@@ -53,13 +52,10 @@ def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool 
         RecipeError: They differ; the message says in what.
         StorageError: The folder cannot be written to.
     """
-    found = changes(directory, resolved)
-    if found and not accept_changes:
-        raise RecipeError(
-            f"expected the run {directory.path} as it was started, received one that differs:\n"
-            + "\n".join(f"  {line}" for line in found),
-            hint="put it back as it was, start a new run, or go on with what it is now: --accept-changes",
-        )
+    facts = newest_checkpoint_facts(directory.checkpoints)
+    if facts and not accept_changes:
+        hint = "put it back as it was, start a new run, or go on with what it is now: --accept-changes"
+        refuse_differences(f"the run {directory.path}", facts["identity"], identity(resolved), hint)
     for folder in (directory.path, directory.checkpoints):
         files.remove_leftovers(folder)
     files.write_text(directory.recipe, resolved.recipe.to_toml())

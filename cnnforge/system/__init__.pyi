@@ -5,7 +5,7 @@ from .backend import (
     process_position as process_position,
 )
 from .cache import cache_dir as cache_dir
-from .difference import differences as differences
+from .difference import differences as differences, refuse_differences as refuse_differences
 from .download import Progress as Progress, RemoteFile as RemoteFile, data_dir as data_dir, fetch as fetch
 from .extras import needs_extra as needs_extra
 from .files import expanded as expanded, read_lines as read_lines, storage_errors as storage_errors

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cnnforge.errors import RecipeError
+
 _MISSING = "nothing"
 
 
@@ -17,6 +19,26 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in keys
         if old.get(key, _MISSING) != new.get(key, _MISSING)
     ]
+
+
+def refuse_differences(what: str, before: Mapping[str, Any], now: Mapping[str, Any], hint: str) -> None:
+    """Check that nothing differs between what was recorded and what is there now.
+
+    Args:
+        what: What was recorded, such as ``"the run runs/a"``.
+        before: Its values then.
+        now: Its values now.
+        hint: What to do where they differ.
+
+    Raises:
+        RecipeError: They differ; the message says in what.
+    """
+    if found := differences(before, now):
+        raise RecipeError(
+            f"expected {what} as it was started, received one that differs:\n"
+            + "\n".join(f"  {line}" for line in found),
+            hint=hint,
+        )
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

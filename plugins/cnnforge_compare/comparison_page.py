@@ -8,11 +8,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from cnnforge.data import DecodeSettings, content_hash, decode, open_source
+from cnnforge.data import DecodeSettings, decode, open_source
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import Registry
 from cnnforge.recipe import load_recipe, resolve
 from cnnforge.report import charts, numbers as formats, page
+from cnnforge.runs import RunImages
 from cnnforge.system import files
 from cnnforge_compare import comparison
 from cnnforge_compare.comparison import ComparedRun, Photograph
@@ -89,18 +90,14 @@ def _pictures(runs: Sequence[ComparedRun], registry: Registry) -> Callable[[Phot
 def _open(recipe: Path, registry: Registry) -> Callable[[Photograph], str] | None:
     try:
         resolved = resolve(load_recipe(str(recipe), registry), registry)
-        images = open_source(resolved)
+        images = RunImages(open_source(resolved))
     except CnnforgeError:  # the data are gone, or the plugin that reads them
         return None
-    row_of = {name: row for row, name in enumerate(images.names)}
     settings = DecodeSettings.of(resolved.recipe.data, resolved.input_shape)
 
     def picture(photograph: Photograph) -> str:
-        name, sha256 = photograph
         try:
-            content = images.read(row_of[name])
-            if content_hash(content).hex() != sha256:
-                return ""
+            content = images.read(*photograph)
             jpeg = io.BytesIO()
             decode(content, settings).image.save(jpeg, "JPEG", quality=85)
         except Exception:  # missing, changed or damaged meanwhile, in whatever way: a page does without

@@ -15,7 +15,7 @@ from cnnforge.data import decode, open_source
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.evaluation import Predictions, examples, read_predictions, worst_mistakes
 from cnnforge.images import given_images
-from cnnforge.runs import TrainedRun
+from cnnforge.runs import RunImages, TrainedRun, split_lines
 
 _EACH = 8
 """Photographs of each kind, where none are given."""
@@ -69,17 +69,13 @@ def of_evaluation(trained: TrainedRun) -> list[Group]:
     """
     split = trained.resolved.recipe.evaluation.split
     found = read_predictions(trained.directory.predictions, split)
-    source = open_source(trained.resolved)
-    indices = {name: index for index, name in enumerate(source.names)}
+    sha256 = {line["name"]: line["sha256"] for line in split_lines(trained.directory, split)}
+    hint = "give the photographs to explain: cnnforge explain RUN IMAGE…"
+    images = RunImages(open_source(trained.resolved), hint)
 
     def photograph(position: int) -> Photograph:
         name = found.names[position]
-        if name not in indices:
-            raise DataError(
-                f"expected the run's photographs in {source.location}, received no {name}",
-                hint="give the photographs to explain: cnnforge explain RUN IMAGE…",
-            )
-        pixels = _read(lambda: source.read(indices[name]), name, trained)
+        pixels = _read(lambda: images.read(name, sha256[name]), name, trained)
         return Photograph(name, found.class_names[found.labels[position]], pixels)
 
     chosen = {kind: [photograph(p) for p in choose(found, _EACH).tolist()] for kind, choose in _KINDS.items()}

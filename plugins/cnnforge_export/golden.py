@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from cnnforge.data import DecodedImage, content_hash, decode, open_source
-from cnnforge.errors import DataError
-from cnnforge.runs import TrainedRun
+from cnnforge.data import DecodedImage, decode, open_source
+from cnnforge.runs import RunImages, TrainedRun, split_lines
 
 PIXELS = "golden/pixels"
 PHOTOGRAPHS = "golden/photographs"
@@ -69,21 +66,15 @@ def read(
     Raises:
         DataError: The data are gone, or have changed since.
     """
-    lines = _manifest_lines(trained, split)
+    lines = split_lines(trained.directory, split)
     chosen = [lines[row] for row in np.linspace(0, len(lines) - 1, min(limit, len(lines))).round().astype(int)]
-    source = open_source(trained.resolved)
-    rows = {name: row for row, name in enumerate(source.names)}
+    hint = "an export is checked on photographs of the run: put them back where they were"
+    images = RunImages(open_source(trained.resolved), hint)
     pixels: list[np.ndarray] = []
     photographs: dict[int, tuple[bytes, str]] = {}
     room = max_photograph_bytes
     for line in chosen:
-        content = source.read(rows[line["name"]]) if line["name"] in rows else None
-        if content is None or content_hash(content).hex() != line["sha256"]:
-            found = "nothing of that name" if content is None else "another content"
-            raise DataError(
-                f"expected {line['name']} in {source.location} as it was in training, received {found}",
-                hint="an export is checked on photographs of the run: put them back where they were",
-            )
+        content = images.read(line["name"], line["sha256"])
         decoded = decode(content, trained.decoding)
         photograph = _photograph(content, decoded)
         if photograph and len(photograph[0]) <= room:
@@ -92,14 +83,6 @@ def read(
         pixels.append(decoded.pixels)
     labels = np.array([trained.class_names.index(line["class"]) for line in chosen])
     return SplitImages([line["name"] for line in chosen], labels, np.stack(pixels), photographs)
-
-
-def _manifest_lines(trained: TrainedRun, split: str) -> list[dict[str, Any]]:
-    with trained.directory.manifest.open(encoding="utf-8") as file:
-        lines = [line for text in file if (line := json.loads(text)).get("split") == split]
-    if not lines:
-        raise DataError(f"expected images in the {split} split of {trained.directory.path}, received none")
-    return lines
 
 
 def _photograph(content: bytes | np.ndarray, decoded: DecodedImage) -> tuple[bytes, str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe import ResolvedRecipe
 from cnnforge.runs import RunDir, plugin_versions
-from cnnforge.system import differences, files
+from cnnforge.system import differences, files, refuse_differences
 from cnnforge_tuning.space import Hyperparameter
 
 FORMAT_VERSION = 1
@@ -156,13 +156,8 @@ def check_same(study: StudyDir, now: dict[str, Any]) -> None:
     Raises:
         RecipeError: They differ; the message says in what.
     """
-    found = changes(study, now)
-    if found:
-        raise RecipeError(
-            f"expected the study {study.path} as it was started, received one that differs:\n"
-            + "\n".join(f"  {line}" for line in found),
-            hint="put it back, choose another --name, or start a new study from its finished trials: --fork",
-        )
+    hint = "put it back, choose another --name, or start a new study from its finished trials: --fork"
+    refuse_differences(f"the study {study.path}", study.read()["identity"], now, hint)
 
 
 def check_settings_same(study: StudyDir, resolved: ResolvedRecipe, space: Sequence[Hyperparameter]) -> None:
