@@ -31,9 +31,6 @@ def registry() -> Registry:
         typer.echo(
             f"warning: plugin {info.id} is broken: {info.error} (see `cnnforge plugins show {info.id}`)", err=True
         )
-    for info in found.host.plugins.values():
-        if info.misdeeds:
-            typer.echo(f"warning: plugin {info.id}: {'; '.join(info.misdeeds)}: undone", err=True)
     return found
 
 

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from cnnforge.errors import CnnforgeError, UnknownNameError
-from cnnforge.host import Entry, PluginHost, PluginInfo, RecipeSpec, Registry, import_deferred, kept, watched
+from cnnforge.host import Entry, PluginHost, PluginInfo, RecipeSpec, Registry, import_deferred
 from cnnforge.recipe import load_recipe, resolve
 from cnnforge.system import call_elsewhere, ending, import_keras
 
+_SIGNALS = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE"}]
 HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 
 
@@ -52,7 +55,7 @@ def examine(plugin_id: str, notes: str) -> None:
     """Check a plugin and note each step; :func:`check_plugin` calls it in a process of its own."""
     with Path(notes).open("w", encoding="utf-8") as file:
         with _step(plugin_id, file) as faults:
-            with watched() as changes:
+            with _watched() as changes:
                 registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": plugin_id}))
                 entries = [e for kind in registry.catalogues().values() for e in kind.all() if e.plugin == plugin_id]
             faults.extend([*_faults(registry.host.plugins[plugin_id]), *(f"it {change}" for change in changes)])
@@ -73,10 +76,73 @@ def _step(what: str, file: TextIO) -> Iterator[list[str]]:
     file.flush()
 
 
+@contextlib.contextmanager
+def _watched() -> Iterator[list[str]]:
+    """Yield a list that afterwards says what a block changed that the whole process shares."""
+    found: list[str] = []
+    before = _settings()
+    yield found
+    found += _changes(before, _settings())
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [f"changed {name}{_details(old, after[name])}" for name, old in before.items() if after[name] != old]
+
+
+def _details(old: Any, new: Any) -> str:
+    """Return which entries of a table differ, or what a text has become."""
+    if isinstance(old, dict):
+        return ": " + ", ".join(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
+    return f" to {new}" if isinstance(new, str) else ""
+
+
+def _settings() -> dict[str, Any]:
+    import locale
+    import logging
+    import random
+    import warnings
+
+    # Those for one module, one message or a category of one's own are a library's own business.
+    rules = [(rule[0], rule[2]) for rule in warnings.filters if rule[1] is None and rule[3] is None]
+    settings = {
+        "the working directory": _directory(),
+        "environment variables": dict(os.environ),
+        "signal handlers": {number.name: signal.getsignal(number) for number in _SIGNALS},
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "Python's random state": random.getstate(),
+        "the filters of all warnings": [rule for rule in rules if rule[1].__module__ == "builtins"],
+        "the root logger": (logging.root.level, logging.root.handlers[:]),
+        "sys.path": sys.path[:],
+        "sys.excepthook": sys.excepthook,
+    }
+    if numpy := sys.modules.get("numpy"):
+        settings["NumPy's random state"] = numpy.random.get_state()[1].tobytes()
+    return settings | (_settings_of_keras() if "keras" in sys.modules else {})
+
+
+def _directory() -> str | None:
+    try:
+        return os.getcwd()  # noqa: PTH109 - as text
+    except OSError:  # somebody has deleted it
+        return None
+
+
+def _settings_of_keras() -> dict[str, str]:
+    import keras
+    from keras.src.saving.serialization_lib import in_safe_mode
+
+    return {
+        "Keras's safe mode": "off" if in_safe_mode() is False else "on",
+        "Keras's dtype policy": keras.config.dtype_policy().name,
+        "Keras's float type": keras.config.floatx(),
+        "Keras's image data format": keras.config.image_data_format(),
+    }
+
+
 def _faults(info: PluginInfo) -> list[str]:
     heavy = sorted(set(HEAVY) & sys.modules.keys())
     slow = [f"its import imports {', '.join(heavy)}, and every command would wait for that"] if heavy else []
-    return ([info.error] if info.error else []) + info.misdeeds + slow
+    return ([info.error] if info.error else []) + slow
 
 
 def _faults_of_entry(entry: Entry[Any], owner: str, registry: Registry) -> list[str]:
@@ -85,12 +151,12 @@ def _faults_of_entry(entry: Entry[Any], owner: str, registry: Registry) -> list[
             _resolve(entry.spec.name, registry)
             return []
         import_keras()  # before looking, since Keras and TensorFlow change something themselves
-        with kept() as undone, watched() as changes:
+        with _watched() as changes:
             for name in entry.spec.deferred_names():
                 import_deferred(name, owner)
     except CnnforgeError as error:
         return [str(error).removeprefix(f"{owner}: ")]
-    return [f"importing what it names {change}" for change in (*undone, *changes)]
+    return [f"importing what it names {change}" for change in changes]
 
 
 def _resolve(name: str, registry: Registry) -> None:

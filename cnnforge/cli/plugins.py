@@ -39,7 +39,7 @@ def plugins(
         echo_json([_describe(info) for info in found])
     else:
         rows = [(i.id, i.version, f"{i.load_seconds * 1000:.1f}", i.state) for i in found]
-        notes = [info.error or "; ".join(info.misdeeds) for info in found]
+        notes = [info.error or "" for info in found]
         typer.echo(render(("plugin", "version", "load ms", "state"), rows, notes))
 
 
@@ -117,7 +117,6 @@ def _describe(info: PluginInfo) -> dict[str, Any]:
         "load_seconds": round(info.load_seconds, 6),
         "state": info.state,
         "error": info.error,
-        "misdeeds": info.misdeeds,
     }
 
 

@@ -30,7 +30,6 @@ from .plugin_host import (
     PluginInfo as PluginInfo,
     plugin_file as plugin_file,
 )
-from .process_state import kept as kept, watched as watched
 from .registry import Catalogue as Catalogue, Entry as Entry, Registry as Registry
 from .specs import (
     API_VERSION as API_VERSION,

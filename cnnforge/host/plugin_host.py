@@ -13,16 +13,13 @@ Switches, each a comma-separated list of plugin ids, distributions or entry poin
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import os
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -32,13 +29,11 @@ import pluggy
 
 from cnnforge.errors import PluginError, RecipeError, UnknownNameError, did_you_mean
 from cnnforge.host import hookspecs
-from cnnforge.host.process_state import kept
 from cnnforge.system import expanded
 
 ENTRY_POINT_GROUP = "cnnforge"
 FILES_SWITCH = "CNNFORGE_PLUGIN_FILES"
 BUILT_IN_DISTRIBUTION = "cnnforge"
-_PATIENCE_SECONDS = 10
 
 
 @dataclass(slots=True)
@@ -46,8 +41,7 @@ class PluginInfo:
     """What the host knows of one plugin.
 
     ``id`` is ``distribution:entry_point``, unique in an environment. ``error`` is one line, None for a sound
-    plugin; ``traceback`` is the whole of it. ``file`` is set where a file is the plugin. ``misdeeds`` are what it
-    changed of the process, all put back.
+    plugin; ``traceback`` is the whole of it. ``file`` is set where a file is the plugin.
     """
 
     id: str
@@ -58,7 +52,6 @@ class PluginInfo:
     traceback: str | None = None
     file: Path | None = None
     is_disabled: bool = False
-    misdeeds: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -135,9 +128,7 @@ class PluginHost:
             plugin_id = implementation.plugin_name
             accepted = {name: arguments[name] for name in implementation.argnames}
             try:
-                # Discovery's hooks take no arguments; what is asked while training may change what it needs to.
-                with self._contained(plugin_id, f"hook {hook}") if not arguments else contextlib.nullcontext():
-                    items = list(implementation.function(**accepted))
+                items = list(implementation.function(**accepted))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -183,30 +174,13 @@ class PluginHost:
     def _load(self, info: PluginInfo, load: Callable[[], object]) -> None:
         start = time.perf_counter()
         try:
-            with self._contained(info.id, "import"):
-                plugin = load()
-            self._register(plugin, info.id)
+            self._register(load(), info.id)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             self.mark_broken(info.id, f"{type(error).__name__}: {error}{_place(error, info.file)}", error)
         finally:
             info.load_seconds = time.perf_counter() - start
-
-    @contextlib.contextmanager
-    def _contained(self, plugin_id: str, what: str) -> Iterator[None]:
-        """Undo and note what a plugin's code does to the process, and say who it is that takes long."""
-        text = f"waiting for plugin {plugin_id} ({what}); CNNFORGE_DISABLE_PLUGINS={plugin_id} leaves it out\n"
-        impatience = threading.Timer(_PATIENCE_SECONDS, sys.stderr.write, [text])
-        impatience.daemon = True
-        if not plugin_id.startswith(f"{BUILT_IN_DISTRIBUTION}:"):  # a thread costs half a millisecond
-            impatience.start()
-        try:
-            with kept() as found:
-                yield
-        finally:
-            impatience.cancel()
-            self.plugins[plugin_id].misdeeds += [f"its {what} {misdeed}" for misdeed in found]
 
     def _register(self, plugin: object, plugin_id: str) -> None:
         try:

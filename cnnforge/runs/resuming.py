@@ -52,10 +52,9 @@ def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool 
         RecipeError: They differ; the message says in what.
         StorageError: The folder cannot be written to.
     """
-    facts = newest_checkpoint_facts(directory.checkpoints)
-    if facts and not accept_changes:
+    if not accept_changes:
         hint = "put it back as it was, start a new run, or go on with what it is now: --accept-changes"
-        refuse_differences(f"the run {directory.path}", facts["identity"], identity(resolved), hint)
+        refuse_differences(f"the run {directory.path}", changes(directory, resolved), hint)
     for folder in (directory.path, directory.checkpoints):
         files.remove_leftovers(folder)
     files.write_text(directory.recipe, resolved.recipe.to_toml())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnnforge.errors import RecipeError
@@ -21,24 +21,20 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def refuse_differences(what: str, before: Mapping[str, Any], now: Mapping[str, Any], hint: str) -> None:
-    """Check that nothing differs between what was recorded and what is there now.
+def refuse_differences(what: str, lines: Sequence[str], hint: str) -> None:
+    """Raise if there are differences between what was recorded and what is there now.
 
     Args:
         what: What was recorded, such as ``"the run runs/a"``.
-        before: Its values then.
-        now: Its values now.
-        hint: What to do where they differ.
+        lines: The differences.
+        hint: What to do where there are some.
 
     Raises:
-        RecipeError: They differ; the message says in what.
+        RecipeError: There are; the message has them.
     """
-    if found := differences(before, now):
-        raise RecipeError(
-            f"expected {what} as it was started, received one that differs:\n"
-            + "\n".join(f"  {line}" for line in found),
-            hint=hint,
-        )
+    if lines:
+        shown = "".join(f"\n  {line}" for line in lines)
+        raise RecipeError(f"expected {what} as it was started, received one that differs:{shown}", hint=hint)
 
 
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -157,7 +157,7 @@ def check_same(study: StudyDir, now: dict[str, Any]) -> None:
         RecipeError: They differ; the message says in what.
     """
     hint = "put it back, choose another --name, or start a new study from its finished trials: --fork"
-    refuse_differences(f"the study {study.path}", study.read()["identity"], now, hint)
+    refuse_differences(f"the study {study.path}", changes(study, now), hint)
 
 
 def check_settings_same(study: StudyDir, resolved: ResolvedRecipe, space: Sequence[Hyperparameter]) -> None:

@@ -132,6 +132,6 @@ def test_strange_names_and_places(cli, trained, tmp_path):
     found = {row["name"]: row for row in rows(cli("predict", str(trained.run), str(tmp_path), "--csv").out)}
     assert len({row["p_pear"] for row in found.values() if not row["error"]}) == 1
     assert set(found) == {str(tmp_path / name) for name in [*names, "link.png", "broken.png"]}
-    assert found[str(tmp_path / "broken.png")]["error"] == "a symbolic link that leads nowhere: no such file or directory"
+    assert "a symbolic link that leads nowhere" in found[str(tmp_path / "broken.png")]["error"]
     table = cli("predict", str(trained.run), str(tmp_path / "[x].png"), str(tmp_path / names[1]))
     assert (table.code, len(table.out.splitlines())) == (0, 4)
