@@ -20,7 +20,7 @@ _SUMMARIES = {
     "predict": "Print the most probable class of each image.",
     "report": "Make a run's report and model card again, from its files alone.",
     "runs": "List runs with status, accuracy and size on disk.",
-    "data": "Get, check and divide photographs; look after the image store.",
+    "data": "Get and check photographs; look after the image store.",
     "list": "List everything that has a name.",
     "show": "Show one of the things listed, with all its settings.",
     "plugins": "List the plugins that are installed.",

@@ -10,9 +10,10 @@ from .feed import Feed as Feed, class_weights as class_weights, encode_targets a
 from .image_rows import ImageRows as ImageRows
 from .inspect import data_lines as data_lines, describe_data as describe_data
 from .known_pixels import KnownPixels as KnownPixels
+from .manifest import Manifest as Manifest
 from .preparing import PreparedData as PreparedData, open_source as open_source, prepare as prepare
+from .scanned import FORMAT_NAMES as FORMAT_NAMES
 from .scanning import Progress as Progress, Scan as Scan, scan as scan
-from .split_folders import check_target as check_target, write_split_folders as write_split_folders
 from .store import (
     StoreInfo as StoreInfo,
     features_dir as features_dir,

@@ -72,3 +72,13 @@ def cnnforge_recipes() -> Iterator[cnnforge.RecipeSpec]:
         summary="The classic cats-vs-dogs training, to the letter: 15 epochs, RMSprop, batches of 100",
         resource="cnnforge_catsdogs:recipes/catsdogs.toml",
     )
+
+
+@cnnforge.hookimpl
+def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
+    """Bring the command."""
+    yield cnnforge.CommandSpec(
+        name="data split",
+        summary="Write training and testing folders as the classic tutorial has them.",
+        app="cnnforge_catsdogs.split_command:split",
+    )

@@ -13,9 +13,9 @@ from cnnforge import LabelledImages
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.preparing import build_manifest
 from cnnforge.data.scanning import scan
-from cnnforge.data.split_folders import SplitFolders, write_split_folders
 from cnnforge.errors import DataError, RecipeError, StorageError
 from cnnforge.recipe.schema import DataSection
+from cnnforge_catsdogs.split_folders import SplitFolders, write_split_folders
 
 SETTINGS = DataSection(source="any", validation_fraction=0, test_fraction=0.25, max_unreadable=0.5)
 

@@ -1,4 +1,4 @@
-"""``cnnforge data split``: labelled images as training and testing folders, the way the classic tutorial wants them."""
+"""Labelled images as training and testing folders, the way the classic tutorial wants them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.manifest import Manifest
-from cnnforge.data.scanned import FORMAT_NAMES
+from cnnforge.data import FORMAT_NAMES, Manifest
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.images import LabelledImages
 from cnnforge.system import expanded, storage_errors
 
 FOLDERS = ("training", "validation", "testing")
-"""The folder of each split, in the order of :data:`cnnforge.images.labelled_images.SPLITS`."""
+"""The folder of each split, in the order of :data:`cnnforge.images.SPLITS`."""
 
 _EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "BMP": ".bmp", "array": ".png"}
 _MAX_STEM_BYTES = 200
