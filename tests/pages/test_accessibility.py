@@ -12,7 +12,17 @@ from PIL import Image
 
 from cnnforge.report import page, writing as report
 from tests.pages.browser import check
-from tests.unit.test_report import cats_and_dogs, curve, epoch, evaluation, example, reliability, run, suspects, write
+from tests.unit.report.test_report import (
+    cats_and_dogs,
+    curve,
+    epoch,
+    evaluation,
+    example,
+    reliability,
+    run,
+    suspects,
+    write,
+)
 
 LINES = [epoch(1), epoch(2, val_accuracy=0.7, learning_rate=0.0005), epoch(3, loss=0.3)]
 

@@ -133,7 +133,7 @@ def serve(directory: RunDir, bombs: list[Path]) -> Taken:
 
 
 def _hostile_arrays() -> dict[str, Callable[[], bytes]]:
-    from tests.unit.training.test_arrays import HOSTILE
+    from tests.unit.network.test_arrays import HOSTILE
 
     return {name: make for name, make in HOSTILE.items() if "3 GB" in name or "bomb" in name or "larger" in name}
 

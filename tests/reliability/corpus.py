@@ -83,7 +83,7 @@ def pickle_file(name: str) -> Callable[[Place], Path]:
 
 
 def hostile_arrays() -> list[Entry]:
-    from tests.unit.training.test_arrays import HOSTILE
+    from tests.unit.network.test_arrays import HOSTILE
 
     return [Entry(name, "weights", made("best.npz", make)) for name, make in HOSTILE.items()]
 
@@ -93,7 +93,7 @@ def made(name: str, content: Callable[[], bytes]) -> Callable[[Place], Path]:
 
 
 def hostile_archives() -> list[Entry]:
-    from tests.unit import test_image_files as cases
+    from tests.unit.images import test_image_files as cases
 
     def member(name: str, mode: int | None) -> Callable[[Place], Path]:
         change = cases.attributes(mode) if mode else lambda info: None

@@ -14,7 +14,7 @@ from cnnforge.evaluation import examples
 from cnnforge.evaluation.examples import write_examples
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.runs.run_dir import RunDir
-from tests.unit.results import networks
+from tests.unit.network import networks
 
 NUM_IMAGES = 40
 

@@ -10,7 +10,7 @@ from cnnforge.errors import RecipeError
 from cnnforge_catsdogs import CatsDogsCnnOptions
 from cnnforge_catsdogs.model import build as catsdogs_cnn
 from cnnforge_explain.grad_cam import grad_cam
-from tests.unit.results import networks
+from tests.unit.network import networks
 
 BUILDERS = networks.WITH_CONVOLUTION
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.report import writing as report
-from tests.unit.test_report import HOSTILE, cats_and_dogs, evaluation, reliability, run, suspects, write
+from tests.unit.report.test_report import HOSTILE, cats_and_dogs, evaluation, reliability, run, suspects, write
 
 RECIPE = """
 name = "catsdogs"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnforge.network.observed_model import ObservedModel
-from tests.unit.results import networks
+from tests.unit.network import networks
 
 
 @pytest.mark.parametrize("build", networks.WITH_CONVOLUTION.values(), ids=networks.WITH_CONVOLUTION)

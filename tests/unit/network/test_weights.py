@@ -71,7 +71,7 @@ def test_a_full_disk_is_an_error_and_the_last_good_weights_stay(tmp_path: Path) 
         from pathlib import Path
         from cnnforge.errors import StorageError
         from cnnforge.network.weights import save_weights
-        from tests.unit.training.test_weights import network
+        from tests.unit.network.test_weights import network
 
         path = Path({str(tmp_path / "best.npz")!r})
         save_weights(network(), path)

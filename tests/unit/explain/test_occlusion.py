@@ -8,7 +8,7 @@ import pytest
 from cnnforge.network.observed_model import ObservedModel
 from cnnforge_explain.grad_cam import evidence
 from cnnforge_explain.occlusion import Occlusion, occlude
-from tests.unit.results import networks
+from tests.unit.network import networks
 
 
 def test_covering_the_evidence_costs_and_covering_what_contradicts_gains():
