@@ -85,5 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     settings = ["data.image_size=[48,48]", "training.epochs=2", "training.batch_size=16", "architecture.dense_units=16"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNFORGE_CACHE_DIR", str(folder / "cache"))
-        run_command("directory-cnn", photographs, settings=settings, runs_dir=folder / "runs", name="small", as_json=True)
+        run_command(
+            "directory-cnn", photographs, settings=settings, runs_dir=folder / "runs", name="small", as_json=True
+        )
     return Trained(folder / "runs" / "small", photographs)

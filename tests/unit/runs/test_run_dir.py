@@ -29,7 +29,7 @@ def test_a_new_run_directory_holds_the_recipe_and_where_it_came_from(resolved, r
     assert resolve(load_recipe(str(made.recipe), registry), registry) == resolved
     facts = made.read_run()
     assert facts["status"] == "started"
-    assert facts["plugins"]["architecture"] == {"name": "tiny", "plugin": "small:main", "version": None}
+    assert facts["plugins"]["architecture"] == {"name": "tiny", "plugin": "small:main", "version": "0"}
     assert {"cnnforge", "keras", "tensorflow", "numpy"} <= set(facts["packages"])
 
 
