@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import typer
 
-from cnnforge.system import Progress
+from cnnforge.system import DownloadProgress
 
 _MEGABYTE = 1_000_000
 _LINE_EVERY_BYTES = 50 * _MEGABYTE
 
 
 @contextlib.contextmanager
-def download_progress(label: str) -> Iterator[Progress]:
+def download_progress(label: str) -> Iterator[DownloadProgress]:
     """Yield a function to report progress to, which shows it on standard error."""
     if sys.stderr.isatty():
         with _bar(label) as progress:
@@ -42,7 +42,7 @@ class _Lines:
 
 
 @contextlib.contextmanager
-def _bar(label: str) -> Iterator[Progress]:
+def _bar(label: str) -> Iterator[DownloadProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+DownloadProgress = Callable[[int, int | None], None]
+"""``progress(done_bytes, total_bytes)``; the total is None where it is unknown."""
 
 
 class Reporter(Protocol):

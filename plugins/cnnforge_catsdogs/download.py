@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge.system import Progress, RemoteFile, data_dir, fetch
+from cnnforge.system import DownloadProgress, data_dir
+from cnnforge_catsdogs.fetching import RemoteFile, fetch
 
 ARCHIVE = RemoteFile(
     name="kagglecatsanddogs_5340.zip",
@@ -21,7 +22,7 @@ def downloaded_path() -> Path:
     return data_dir() / "catsdogs" / ARCHIVE.name
 
 
-def download(*, progress: Progress) -> Path:
+def download(*, progress: DownloadProgress) -> Path:
     """Fetch the archive, unless it is there already, and return its path.
 
     Args:

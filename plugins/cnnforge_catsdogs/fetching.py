@@ -21,13 +21,9 @@ from pathlib import Path
 from typing import IO
 
 import filelock
-import platformdirs
 
 from cnnforge.errors import DataError, StorageError
-from cnnforge.system import files
-
-Progress = Callable[[int, int | None], None]
-"""``progress(done_bytes, total_bytes)``; the total is None where it is unknown."""
+from cnnforge.system import DownloadProgress, files
 
 _TIMEOUT_SECONDS = 30.0  # of silence, and the time over which the speed is judged
 _MIN_BYTES_PER_SECOND = 1000
@@ -57,13 +53,7 @@ class _WrongContentError(Exception):
     """The file is complete and is not the one that was asked for."""
 
 
-def data_dir() -> Path:
-    """Return the folder for downloaded data: ``CNNFORGE_DATA_DIR``, or the platform's folder for user data."""
-    chosen = os.environ.get("CNNFORGE_DATA_DIR")
-    return files.expanded(chosen) if chosen else platformdirs.user_data_path("cnnforge", appauthor=False)
-
-
-def fetch(remote: RemoteFile, target: Path, *, progress: Progress) -> Path:
+def fetch(remote: RemoteFile, target: Path, *, progress: DownloadProgress) -> Path:
     """Fetch a file, unless it is there already and right; several processes may ask at once.
 
     Args:
@@ -112,7 +102,7 @@ def _acquire(lock: filelock.BaseFileLock) -> bool:
     return True
 
 
-def _receive_from_any(remote: RemoteFile, part: Path, target: Path, progress: Progress) -> None:
+def _receive_from_any(remote: RemoteFile, part: Path, target: Path, progress: DownloadProgress) -> None:
     """Complete and verify ``part`` from the first mirror that can."""
     failures = []
     for url in remote.urls:
@@ -127,7 +117,7 @@ def _receive_from_any(remote: RemoteFile, part: Path, target: Path, progress: Pr
     )
 
 
-def _receive_patiently(url: str, remote: RemoteFile, part: Path, progress: Progress) -> str | None:
+def _receive_patiently(url: str, remote: RemoteFile, part: Path, progress: DownloadProgress) -> str | None:
     """Receive from one mirror, again while that gets ahead; return why it failed, or None."""
     tries_left, reason = _NUM_TRIES, None
     while tries_left:
@@ -146,7 +136,7 @@ def _receive_patiently(url: str, remote: RemoteFile, part: Path, progress: Progr
     return f"{urllib.parse.urlsplit(url).netloc}: {reason}"
 
 
-def _receive(url: str, remote: RemoteFile, part: Path, progress: Progress) -> None:
+def _receive(url: str, remote: RemoteFile, part: Path, progress: DownloadProgress) -> None:
     """Append to ``part`` what it lacks."""
     done = _size(part)
     if done >= remote.size:
@@ -201,7 +191,7 @@ def _open_for_writing(part: Path, offset: int) -> IO[bytes]:
 
 
 def _copy(
-    response: http.client.HTTPResponse, file: IO[bytes], remote: RemoteFile, done: int, progress: Progress
+    response: http.client.HTTPResponse, file: IO[bytes], remote: RemoteFile, done: int, progress: DownloadProgress
 ) -> None:
     """Write what the server sends, until the file is complete or the server too slow.
 

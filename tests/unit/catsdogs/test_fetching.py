@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import DataError, StorageError
-from cnnforge.system import download
-from cnnforge.system.download import RemoteFile, fetch
+from cnnforge.system import cache
+from cnnforge_catsdogs import fetching
+from cnnforge_catsdogs.fetching import RemoteFile, fetch
 
 CONTENT = bytes(range(256)) * 1200  # 300 kB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -256,9 +257,9 @@ def test_address_that_is_not_https_is_refused(target: Path, url: str) -> None:
 
 
 def test_redirect_from_https_to_plain_http_on_this_machine_is_refused(server: Server) -> None:
-    request = download.urllib.request.Request("https://example.com/file.zip")
+    request = fetching.urllib.request.Request("https://example.com/file.zip")
     with pytest.raises(OSError, match="expected an https address"), Path(__file__).open("rb") as body:
-        download._CheckedRedirects().redirect_request(request, body, 302, "Found", None, server.url)
+        fetching._CheckedRedirects().redirect_request(request, body, 302, "Found", None, server.url)
 
 
 def test_redirect_is_followed(server: Server, target: Path) -> None:
@@ -269,7 +270,7 @@ def test_redirect_is_followed(server: Server, target: Path) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(fetching, "_TIMEOUT_SECONDS", 0.2)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -347,7 +348,7 @@ def test_two_processes_at_once_download_once_and_both_end_right(server: Server, 
 
 def test_the_waiting_process_reports_how_far_the_other_is(server: Server, target: Path) -> None:
     put_part(target, CONTENT[:70_000])
-    lock = download.filelock.FileLock(target.with_name("file.zip.lock"))
+    lock = fetching.filelock.FileLock(target.with_name("file.zip.lock"))
     lock.acquire()
     reports: list[int] = []
 
@@ -361,6 +362,6 @@ def test_the_waiting_process_reports_how_far_the_other_is(server: Server, target
 
 def test_data_dir_is_chosen_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path))
-    assert download.data_dir() == tmp_path
+    assert cache.data_dir() == tmp_path
     monkeypatch.delenv("CNNFORGE_DATA_DIR")
-    assert download.data_dir().name == "cnnforge"
+    assert cache.data_dir().name == "cnnforge"
