@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from cnnforge.cli.app import app
+from cnnforge.cli.common import registry
 from cnnforge.errors import CnnforgeError, InterruptedRunError
 from cnnforge.host import FILES_SWITCH, plugin_file
 
@@ -62,11 +63,13 @@ def _plugin_files(names: list[str]) -> Iterator[None]:
     before = os.environ.get(FILES_SWITCH)
     paths = [plugin_file(name) for name in names]
     if paths:
+        registry.cache_clear()
         os.environ[FILES_SWITCH] = os.pathsep.join([*filter(None, [before]), *map(str, paths)])
     try:
         yield
     finally:
         if paths:
+            registry.cache_clear()
             os.environ.pop(FILES_SWITCH)
             os.environ.update({} if before is None else {FILES_SWITCH: before})
 

@@ -35,6 +35,7 @@ from cnnforge.system import expanded
 ENTRY_POINT_GROUP = "cnnforge"
 FILES_SWITCH = "CNNFORGE_PLUGIN_FILES"
 BUILT_IN_DISTRIBUTION = "cnnforge"
+_FROM_FILES: set[str] = set()  # names of modules that are plugin files
 
 
 @dataclass(slots=True)
@@ -212,15 +213,15 @@ def _import_file(path: Path) -> object:
     Raises:
         ImportError: The environment has another module of that name.
     """
-    known = sys.modules.get(path.stem)
-    if known is not None and getattr(known, "__file__", None) == str(path):
-        known = sys.modules.pop(path.stem)  # loaded by another host: as it is now
-    elif known is not None or importlib.util.find_spec(path.stem) is not None:
+    if path.stem in _FROM_FILES:
+        sys.modules.pop(path.stem, None)  # loaded by another host, perhaps from another file: as it is now
+    elif path.stem in sys.modules or importlib.util.find_spec(path.stem) is not None:
         raise ImportError(f"expected a file whose name no installed module has, received {path}: rename it")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # noqa: S101 - true of every .py file
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
+    _FROM_FILES.add(path.stem)
     try:
         spec.loader.exec_module(module)
     except BaseException:
