@@ -73,8 +73,7 @@ def run_command(
 
 def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.runs import recorded
-    from cnnforge.system import import_keras
+    from cnnforge.runs import execute
 
     recipe, directory = run.resolved.recipe, run.directory
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
@@ -82,8 +81,4 @@ def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
             reporter.warn(images.notice)
         reporter.say(f"Recipe   {recipe.name}: {run.resolved.architecture.spec.name} on {images.location}")
         reporter.say(f"Run      {directory.path}")
-        with recorded(directory, reporter):
-            directory.log.write_text(import_keras(), encoding="utf-8")
-            from cnnforge.runs import execute
-
-        execute(run, images, registry().host, reporter)
+        execute(run, images, registry(), reporter)

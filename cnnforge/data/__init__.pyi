@@ -6,7 +6,12 @@ from .decoding import (
     content_hash as content_hash,
     decode as decode,
 )
-from .feed import Feed as Feed, class_weights as class_weights, encode_targets as encode_targets
+from .feed import (
+    Feed as Feed,
+    class_weights as class_weights,
+    encode_targets as encode_targets,
+    epoch_order as epoch_order,
+)
 from .image_rows import ImageRows as ImageRows
 from .inspect import data_lines as data_lines, describe_data as describe_data
 from .known_pixels import KnownPixels as KnownPixels

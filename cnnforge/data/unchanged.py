@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from cnnforge.data.manifest import Manifest
 from cnnforge.errors import DataError
-from cnnforge.runs import RunDir
 from cnnforge.system import read_lines
 
 _SHOWN = 5
 
 
-def check_unchanged(directory: RunDir, manifest: Manifest) -> None:
-    """Compare the images found now with those that the run directory recorded, if it has.
+def check_unchanged(fingerprint: str, path: Path, manifest: Manifest) -> None:
+    """Compare the images found now with those that a run was started with.
+
+    Args:
+        fingerprint: Of the images that it was started with.
+        path: The manifest that was written then, in the run's directory.
+        manifest: Of the images found now.
 
     Raises:
         DataError: They differ; the message says which images are new, missing or changed.
     """
-    recorded = directory.read_run().get("data")
-    if recorded is None or recorded["fingerprint"] == manifest.fingerprint():
+    if fingerprint == manifest.fingerprint():
         return
-    before = {line["name"]: line for line in read_lines(directory.manifest) if "name" in line}
+    before = {line["name"]: line for line in read_lines(path) if "name" in line}
     now = {line["name"]: line for line in manifest.lines()}
     raise DataError(
-        f"expected the images that {directory.path} was started with, received others:\n"
+        f"expected the images that {path.parent} was started with, received others:\n"
         + "\n".join(f"  {line}" for line in data_changes(before, now)),
         hint="put them back, start a new run, or go on with what there is now: --accept-changes",
     )

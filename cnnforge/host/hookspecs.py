@@ -99,6 +99,17 @@ def cnnforge_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
+def cnnforge_model_built(run: Run, model: keras.Model) -> Iterable[str]:  # type: ignore[empty-body]
+    """Return lines that say how this plugin has changed the computing of training steps, for the run's conditions.
+
+    Asked right after a model was compiled to be trained or to have its speed measured, and again where a run compiles
+    it anew (fine-tuning): an implementation may change how training steps are computed, never what. A resumed run
+    whose first lines are others than before says that its bits may be too. ``run.directory`` is an empty folder
+    where there is no run but a measurement.
+    """
+
+
+@hookspec
 def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type: ignore[empty-body]
     """Return Keras callbacks for one run; asked when training starts, Keras already imported.
 

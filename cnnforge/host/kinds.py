@@ -31,6 +31,9 @@ class ArchitectureSpec(Spec):
             ``{"training.optimizer": "adamw"}``; what a recipe states is stronger.
         backbone: Name of the layer whose output is all that the head takes. While nothing up to that layer can be
             trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
+        adapt: ``"package.module:function"`` with the signature ``adapt(model, images)``, called once, before a run
+            trains, with the built model and up to 512 training images as they are, uint8 (images, height, width,
+            channels): ``Normalization.adapt``, a whitened first layer. None: there is nothing to adapt.
         search_space: ``"package.module:function"`` with the signature
             ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
             settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.
@@ -45,10 +48,11 @@ class ArchitectureSpec(Spec):
     input_shape: tuple[int, int, int] = (150, 150, 3)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     backbone: str | None = None
+    adapt: str | None = None
     search_space: str | None = None
 
     def deferred_names(self) -> tuple[str, ...]:
-        return (self.build,) if self.search_space is None else (self.build, self.search_space)
+        return tuple(name for name in (self.build, self.adapt, self.search_space) if name is not None)
 
     def problems(self) -> list[str]:
         found = Spec.problems(self)

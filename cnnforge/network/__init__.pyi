@@ -14,4 +14,9 @@ from .observed_model import (
 )
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
-from .weights import load_weights as load_weights, save_weights as save_weights, variable_arrays as variable_arrays
+from .weights import (
+    finalize_constants as finalize_constants,
+    load_weights as load_weights,
+    save_weights as save_weights,
+    variable_arrays as variable_arrays,
+)

@@ -14,9 +14,6 @@ from cnnforge.network import components
 from cnnforge.network.pretrained import weights_follow
 from cnnforge.network.weights import load_weights
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge_fast_cpu.fused_normalization import fuse_normalization
-from cnnforge_fast_cpu.fused_updates import fuse_large_updates
-from cnnforge_fast_cpu.late_relu import rectify_after_pooling
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -76,18 +73,14 @@ def compiled_model(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: 
     keras.utils.set_random_seed(resolved.recipe.training.seed)
     model = build_model(resolved, num_classes, policy=policy)
     compile_model(model, resolved, num_classes, steps_per_epoch)
-    rectify_after_pooling(model)
-    fuse_normalization(model)
     return model
 
 
 def compile_model(model: keras.Model, resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int) -> None:
     """Compile a network as ``[training]`` says, with a fresh optimizer."""
     training = resolved.recipe.training
-    optimizer = components.build_optimizer(training, steps_per_epoch)
-    fuse_large_updates(optimizer)
     model.compile(
-        optimizer=optimizer,
+        optimizer=components.build_optimizer(training, steps_per_epoch),
         loss=components.build_loss(training, num_classes),
         metrics=components.build_metrics(training),
     )

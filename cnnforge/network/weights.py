@@ -58,6 +58,11 @@ def load_weights(model: keras.Model, path: Path, sha256: str | None = None) -> N
     arrays = read_arrays(path, [tuple(variable.shape) for variable in model.variables])
     for variable, value in zip(model.variables, arrays.values(), strict=True):
         variable.assign(value)
+    finalize_constants(model)
+
+
+def finalize_constants(model: keras.Model) -> None:
+    """Bring up to date, after a model's variables were given values, what layers made of these as constants."""
     for layer in leaves(model):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it computes with constants that it makes of its variables, once
+            layer.finalize_state()

@@ -9,10 +9,11 @@ from .evaluated_images import (
 from .listing import SORT_KEYS as SORT_KEYS, RunSummary as RunSummary, list_runs as list_runs
 from .locking import hold_run as hold_run
 from .naming import create_run_dir as create_run_dir, default_run_name as default_run_name, find_run as find_run
-from .outcome import now as now, recorded as recorded
 from .prediction import Prediction as Prediction, predict_images as predict_images
 from .pruning import PruningRules as PruningRules, prunable as prunable, remove_run as remove_run
 from .recording import (
+    changed_conditions as changed_conditions,
+    now as now,
     plugin_versions as plugin_versions,
     provenance as provenance,
     record_plugin_files as record_plugin_files,
@@ -22,4 +23,5 @@ from .resuming import is_finished as is_finished, reopen as reopen
 from .run import execute as execute
 from .run_dir import Run as Run, RunDir as RunDir
 from .run_images import RunImages as RunImages, split_lines as split_lines
+from .steps import trainable_model as trainable_model
 from .trained_run import TrainedRun as TrainedRun, load_trained_run as load_trained_run

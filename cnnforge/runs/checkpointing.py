@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnforge.data import Feed
 from cnnforge.errors import RecipeError, StorageError
-from cnnforge.network import read_arrays, variable_arrays, write_arrays
+from cnnforge.network import finalize_constants, read_arrays, variable_arrays, write_arrays
 from cnnforge.runs import checkpoints
 from cnnforge.runs.checkpoints import Checkpoint
 from cnnforge.runs.run_dir import Run
@@ -30,6 +30,16 @@ def build_state(model: keras.Model, feed: Feed) -> None:
     model.compute_loss(y=targets, y_pred=outputs)
     model.compute_metrics(None, targets, outputs)
     model.reset_metrics()
+
+
+def restore_model(model: keras.Model, start: Checkpoint) -> None:
+    """Give a network the weights of a checkpoint.
+
+    Raises:
+        RecipeError: They are those of another network.
+    """
+    _restore_part(start, read_arrays(start.state), "model", model.variables)
+    finalize_constants(model)
 
 
 class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
@@ -144,14 +154,8 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
     def _restore(self, start: Checkpoint) -> None:
         arrays = read_arrays(start.state)
         for part, variables in self._variables().items():
-            values = [value for name, value in arrays.items() if name.startswith(f"{part} ")]
-            if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
-                raise RecipeError(
-                    f"expected {start.state} to hold the {part} of this run, received that of another network",
-                    hint="the plugin that builds the network, or Keras, has changed since: install what run.json names",
-                )
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+            _restore_part(start, arrays, part, variables)
+        finalize_constants(self.model)
         restore_callbacks(self._stateful, start.facts["callbacks"], arrays, accept_changes=self._run.accept_changes)
         self._name_best()
 
@@ -165,3 +169,16 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _arrays(self, part: str) -> dict[str, np.ndarray]:
         return {f"{part} {name}": value for name, value in variable_arrays(self._variables()[part]).items()}
+
+
+def _restore_part(
+    start: Checkpoint, arrays: Mapping[str, np.ndarray], part: str, variables: Sequence[keras.Variable]
+) -> None:
+    values = [value for name, value in arrays.items() if name.startswith(f"{part} ")]
+    if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+        raise RecipeError(
+            f"expected {start.state} to hold the {part} of this run, received that of another network",
+            hint="the plugin that builds the network, or Keras, has changed since: install what run.json names",
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -16,7 +16,7 @@ from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_
 from cnnforge.host import Registry
 from cnnforge.images import LabelledImages
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
-from cnnforge.runs.outcome import now
+from cnnforge.runs.recording import now
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.runs.run_images import RunImages, split_lines
 from cnnforge.system import expanded, read_lines

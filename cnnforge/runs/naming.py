@@ -48,7 +48,7 @@ def create_run_dir(
         try:
             files.write_text(new.recipe, resolved.recipe.to_toml())
             kept = record_plugin_files(new.path, host) if host is not None else {}
-            files.write_json(new.run, provenance(resolved) | ({"plugin_files": kept} if kept else {}))
+            files.write_json(new.run_json, provenance(resolved) | ({"plugin_files": kept} if kept else {}))
             new.path.rename(run_dir.path)
         finally:
             shutil.rmtree(new.path, ignore_errors=True)  # gone, unless something failed
@@ -62,7 +62,7 @@ def find_run(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
         RecipeError: There is none.
     """
     for path in (files.expanded(reference), runs_dir / reference):
-        if RunDir(path).run.is_file():
+        if RunDir(path).run_json.is_file():
             return RunDir(path)
     if reference.endswith(".keras"):
         raise RecipeError(

@@ -1,4 +1,4 @@
-"""What must be known of a run to repeat it."""
+"""What must be known of a run to repeat it, and what the bits of a training depend on besides recipe and data."""
 
 from __future__ import annotations
 
@@ -8,23 +8,30 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from cnnforge.host import Entry, PluginHost
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.system import files
+from cnnforge.system import cpu_model, differences, files, num_processors
 
 _RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
+_SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+             "OMP_NUM_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS", "ONEDNN_MAX_CPU_ISA")  # fmt: skip
+
+
+def now() -> str:
+    """Return the time as ``run.json`` has it: UTC, ISO 8601, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def provenance(resolved: ResolvedRecipe) -> dict[str, Any]:
     """Return what must be known to repeat a run: versions, plugins, commit, command, seed, hardware."""
     return {
         "status": "started",
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "recipe": resolved.recipe.name,
         "argv": sys.argv,
         "seed": resolved.recipe.training.seed,
@@ -71,11 +78,61 @@ def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]
     return {role: {"name": e.spec.name, "plugin": e.plugin, "version": e.version} for role, e in entries.items()}
 
 
+def conditions(steps: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return the conditions under which this process trains; two that are equal give the same bits on a processor.
+
+    Args:
+        steps: What plugins say of how they change the computing of training steps, by plugin id.
+    """
+    import keras
+
+    return {
+        "machine": f"{platform.system()} {platform.machine()}",
+        "processor": cpu_model(),
+        "processors": num_processors(),
+        "backend": keras.backend.backend(),
+        "accelerators": _accelerators(),
+        "threads": _threads(),
+        "python": platform.python_version(),
+        "packages": recorded_packages(),
+        "switches": {name: os.environ[name] for name in _SWITCHES if name in os.environ},
+        "steps": {plugin: list(lines) for plugin, lines in steps.items()},
+    }
+
+
+def changed_conditions(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a line for each condition that differs; what was not recorded before ``steps`` were is unknown."""
+    return differences({"steps": now["steps"], **before} if "steps" in now else before, now)
+
+
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:
         return None
+
+
+def _accelerators() -> list[str]:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        return [str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found]
+    return [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
+
+
+def _threads() -> list[int]:
+    """Return how many threads TensorFlow was told to use, for one operation and for several; 0 is its own choice."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    return [threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()]
 
 
 def _git_commit() -> dict[str, Any] | None:

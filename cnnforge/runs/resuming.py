@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
 from cnnforge.recipe import Recipe, ResolvedRecipe
-from cnnforge.runs.checkpoints import newest_checkpoint_facts
-from cnnforge.runs.recording import plugin_versions
+from cnnforge.runs.checkpoints import Checkpoint, newest_checkpoint, newest_checkpoint_facts
+from cnnforge.runs.recording import changed_conditions, now, plugin_versions
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.system import differences, files, refuse_differences
+from cnnforge.system import Reporter, differences, files, refuse_differences
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
 
@@ -41,7 +42,7 @@ def _settings_that_count(recipe: Recipe) -> dict[str, Any]:
 
 
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:
-    """Make a run directory ready to be gone on with by :func:`cnnforge.runs.run.run`; the caller holds it.
+    """Make a run directory ready to be gone on with by :func:`cnnforge.runs.execute`; the caller holds it.
 
     Args:
         directory: The run.
@@ -59,6 +60,34 @@ def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool 
         files.remove_leftovers(folder)
     files.write_text(directory.recipe, resolved.recipe.to_toml())
     directory.update_run(status="started", error=None, finished=None)
+
+
+def checkpoint_to_resume(directory: RunDir, conditions: Mapping[str, Any], reporter: Reporter) -> Checkpoint | None:
+    """Return the checkpoint to go on from, None to begin; say and note so, and whether the bits can still be the same.
+
+    Args:
+        directory: The run.
+        conditions: Those of this process.
+        reporter: Told where training goes on.
+    """
+    with files.storage_errors(directory.checkpoints):
+        directory.checkpoints.mkdir(exist_ok=True)
+    checkpoint = newest_checkpoint(directory.checkpoints, reporter.warn)
+    if checkpoint is None:
+        return None
+    changed = changed_conditions(checkpoint.facts["conditions"], conditions)
+    changed += ["accelerators sum in no fixed order"] if conditions["accelerators"] else []
+    resume = {
+        "resumed": now(),
+        "epoch": checkpoint.epoch,
+        "batch": checkpoint.batch,
+        "conditions_changed": changed,
+    }
+    directory.update_run(resumes=[*directory.read_run().get("resumes", []), resume])
+    reporter.say(f"Resume   after {checkpoint.epoch} epochs and {checkpoint.batch} batches")
+    if changed:
+        reporter.warn(f"the result will not be equal to the last bit: {'; '.join(changed)}")
+    return checkpoint
 
 
 def is_finished(directory: RunDir, resolved: ResolvedRecipe) -> bool:

@@ -21,7 +21,7 @@ class RunDir(EvaluationDir):
         return self.path / "recipe.toml"
 
     @property
-    def run(self) -> Path:
+    def run_json(self) -> Path:
         """Provenance and outcome, JSON."""
         return self.path / "run.json"
 
@@ -43,7 +43,7 @@ class RunDir(EvaluationDir):
     @property
     def best_weights(self) -> Path:
         """Weights of the best epoch, as ``run.json`` names them; no such file while there are none."""
-        weights = self.read_run().get("weights") if self.run.is_file() else None
+        weights = self.read_run().get("weights") if self.run_json.is_file() else None
         return self.checkpoints / Path(str(weights.get("file", "best")) if isinstance(weights, dict) else "best").name
 
     @property
@@ -102,12 +102,12 @@ class RunDir(EvaluationDir):
         Raises:
             StorageError: It is damaged.
         """
-        return files.read_json(self.run)
+        return files.read_json(self.run_json)
 
     def update_run(self, **values: Any) -> None:
         """Add facts to ``run.json``."""
-        with files.storage_errors(self.run):
-            files.write_json(self.run, {**self.read_run(), **values})
+        with files.storage_errors(self.run_json):
+            files.write_json(self.run_json, {**self.read_run(), **values})
 
 
 @dataclass(frozen=True, slots=True)

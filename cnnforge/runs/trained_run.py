@@ -67,7 +67,7 @@ def _class_names(directory: RunDir, facts: dict[str, Any]) -> tuple[str, ...]:
     names = data.get("class_names") if isinstance(data, dict) else None
     if not isinstance(names, list) or len(names) < 2 or len({str(name) for name in names}) < len(names):
         raise StorageError(
-            f"expected {directory.run} to name the classes of the network, received class_names={names!r:.80}",
+            f"expected {directory.run_json} to name the classes of the network, received class_names={names!r:.80}",
             hint="take it from a copy of the run, or train again",
         )
     return tuple(map(str, names))

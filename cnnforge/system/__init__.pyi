@@ -9,6 +9,10 @@ from .difference import differences as differences, refuse_differences as refuse
 from .extras import needs_extra as needs_extra
 from .files import expanded as expanded, read_lines as read_lines, storage_errors as storage_errors
 from .interrupt import Interrupt as Interrupt
-from .processes import call_elsewhere as call_elsewhere, ending as ending
+from .processes import (
+    call_elsewhere as call_elsewhere,
+    ending as ending,
+    peak_memory_bytes as peak_memory_bytes,
+)
 from .processors import cpu_flags as cpu_flags, cpu_model as cpu_model, num_processors as num_processors
 from .reporter import DownloadProgress as DownloadProgress, Reporter as Reporter, SilentReporter as SilentReporter

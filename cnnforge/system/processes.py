@@ -1,4 +1,4 @@
-"""Calling a function in a Python process of its own."""
+"""Processes: calling a function in one of its own, and how much memory this one has used."""
 
 from __future__ import annotations
 
@@ -50,3 +50,13 @@ def call_elsewhere(
 def ending(code: int) -> str:
     """Return what the exit code of a process says."""
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def peak_memory_bytes() -> int | None:
+    """Return the peak resident memory of this process in bytes, or None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,15 +1,22 @@
-"""The feeds of a run: training images shuffled, balanced and varied; the others as they are."""
+"""The feeds of a run: training images shuffled, balanced and varied, and a picture of that; the others as they are."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 from cnnforge.data import Feed, PreparedData, augment_batch, class_weights, encode_targets
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.images import SPLITS
 from cnnforge.network import components
-from cnnforge.recipe import ResolvedRecipe, TrainingSection
-from cnnforge.system import process_position
+from cnnforge.recipe import AugmentationSection, ResolvedRecipe, TrainingSection
+from cnnforge.system import files, process_position
+
+_SHEET_ROWS, _SHEET_VARIANTS = 4, 7
+_SHEET_MAX_SIDE = 112
 
 
 def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:
@@ -73,3 +80,16 @@ def _check(training: TrainingSection, *, is_sparse: bool) -> None:
             " training.class_balance=weights",
             hint="balance by sampling: --set training.class_balance=sampling",
         )
+
+
+def write_augmentation_sheet(path: Path, feed: Feed, settings: AugmentationSection) -> None:
+    """Write a picture for the report: a row for each of four training images, as it is and in seven variants."""
+    rows = feed.rows[np.linspace(0, len(feed.rows) - 1, _SHEET_ROWS).astype(int)]
+    images, targets = feed.images.gather(rows), np.zeros((_SHEET_ROWS, 1), np.float32)
+    variants = [augment_batch(images, targets, np.random.default_rng(n), settings)[0] for n in range(_SHEET_VARIANTS)]
+    columns = [np.concatenate(list(batch)) for batch in (images, *variants)]
+    sheet = np.concatenate(columns, axis=1)
+    picture = Image.fromarray(sheet[:, :, 0] if sheet.shape[2] == 1 else sheet)
+    picture.thumbnail((_SHEET_MAX_SIDE * (_SHEET_VARIANTS + 1), _SHEET_MAX_SIDE * _SHEET_ROWS))
+    with files.replacing(path) as temporary:
+        picture.save(temporary, quality=85)

@@ -9,7 +9,7 @@ from typing import Any
 from cnnforge.data import data_changes
 from cnnforge.errors import RecipeError
 from cnnforge.network import read_arrays
-from cnnforge.runs import RunDir, newest_checkpoint_facts
+from cnnforge.runs import RunDir, changed_conditions, newest_checkpoint_facts
 from cnnforge.system import differences, read_lines
 
 EQUAL, WITHIN_TOLERANCE, DIFFERENT = "equal", "within tolerance", "different"
@@ -63,7 +63,7 @@ def _outcome(directory: RunDir) -> tuple[Any, ...]:
 def _causes(recorded: RunDir, again: RunDir) -> list[str]:
     old, new = recorded.read_run(), again.read_run()
     conditions = [newest_checkpoint_facts(run.checkpoints).get("conditions", {}) for run in (recorded, again)]
-    found = differences(*conditions) if all(conditions) else differences(_stated(old), _stated(new))
+    found = changed_conditions(*conditions) if all(conditions) else differences(_stated(old), _stated(new))
     found += differences({"plugins": old["plugins"]}, {"plugins": new["plugins"]})
     if old["data"]["fingerprint"] != new["data"]["fingerprint"]:
         before, now = ({line["name"]: line for line in read_lines(run.manifest)} for run in (recorded, again))

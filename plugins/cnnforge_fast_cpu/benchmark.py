@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from cnnforge.data import DecodeSettings, Feed, open_source, prepare, scan
-from cnnforge.network import compiled_model
+from cnnforge.host import Registry
 from cnnforge.recipe import ResolvedRecipe
+from cnnforge.runs import Run, RunDir, trainable_model
 from cnnforge.system import Reporter
 from cnnforge.training import choose_precision, make_feeds
 
@@ -54,11 +57,12 @@ class _Repeated(keras.utils.PyDataset):  # type: ignore[misc]
         return self._batch
 
 
-def benchmark(resolved: ResolvedRecipe, reporter: Reporter, num_steps: int) -> dict[str, Any]:
+def benchmark(resolved: ResolvedRecipe, registry: Registry, reporter: Reporter, num_steps: int) -> dict[str, Any]:
     """Measure every part of a recipe and say what bounds it.
 
     Args:
         resolved: The recipe.
+        registry: The plugins, told of each model.
         reporter: Told what is being measured.
         num_steps: Training steps of each round; medians of three rounds, the two feeds in turn.
     """
@@ -72,7 +76,7 @@ def benchmark(resolved: ResolvedRecipe, reporter: Reporter, num_steps: int) -> d
     train = feeds["train"]
     num_steps = min(num_steps, len(train))
     reporter.finish(f"Measuring {num_steps} steps of {train.batch_size} images, {_ROUNDS} times")
-    compiled = partial(compiled_model, resolved, len(data.manifest.class_names), len(train))
+    compiled = partial(_compiled, resolved, registry, len(data.manifest.class_names), len(train))
     chosen = choose_precision(resolved.recipe.training.precision, compiled, train[0][:2])  # type: ignore[arg-type]
     model = compiled(chosen.policy)
     repeated, fed = _training_rates(model, train, num_steps)
@@ -91,6 +95,15 @@ def benchmark(resolved: ResolvedRecipe, reporter: Reporter, num_steps: int) -> d
         "precision": asdict(chosen),
         "verdict": verdict(speeds),
     }
+
+
+def _compiled(
+    resolved: ResolvedRecipe, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
+) -> keras.Model:
+    """Return the network as a run trains it."""
+    with tempfile.TemporaryDirectory() as folder:  # plugins are told of a run, and there is none
+        run = Run(RunDir(Path(folder)), resolved)
+        return trainable_model(run, registry, num_classes, steps_per_epoch, policy).model
 
 
 def verdict(speeds: Speeds) -> str:

@@ -13,6 +13,7 @@ from cnnforge.cli import (
     RecipeArgument,
     SettingsOption,
     echo_json,
+    registry,
     render,
     resolve_recipe,
     wrap,
@@ -48,7 +49,7 @@ def benchmark(
     from cnnforge_fast_cpu.benchmark import benchmark as measure
 
     with terminal_reporter(sys.stderr) as reporter:
-        measured = measure(resolved, reporter, steps)
+        measured = measure(resolved, registry(), reporter, steps)
     if as_json:
         echo_json(measured)
         return

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import statistics
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cnnforge.errors import RecipeError
@@ -85,7 +87,8 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
     data = prepare(resolved, open_source(resolved), lambda *_: None)
     feeds = make_feeds(resolved, data)
     compiled = [
-        partial(compiled_at, corner, len(data.manifest.class_names), len(feeds["train"])) for corner in at_corners
+        partial(compiled_at, corner, registry, len(data.manifest.class_names), len(feeds["train"]))
+        for corner in at_corners
     ]
     sizes = [_size(_built(build, point), resolved.recipe) for build, point in zip(compiled, corners, strict=False)]
     policy = _policy(resolved, compiled[0], feeds["train"])
@@ -105,11 +108,15 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
     )
 
 
-def compiled_at(resolved: ResolvedRecipe, num_classes: int, steps_per_epoch: int, policy: str) -> keras.Model:
-    """Return the network of a corner, compiled."""
-    from cnnforge.network import compiled_model
+def compiled_at(
+    resolved: ResolvedRecipe, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
+) -> keras.Model:
+    """Return the network of a corner as a trial trains it."""
+    from cnnforge.runs import Run, RunDir, trainable_model
 
-    return compiled_model(resolved, num_classes, steps_per_epoch, policy)
+    with tempfile.TemporaryDirectory() as folder:  # plugins are told of a run, and there is none yet
+        run = Run(RunDir(Path(folder)), resolved)
+        return trainable_model(run, registry, num_classes, steps_per_epoch, policy).model
 
 
 def _resolved(point: Point, registry: Registry) -> ResolvedRecipe:

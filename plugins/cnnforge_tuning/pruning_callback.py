@@ -1,13 +1,11 @@
-"""The callback that ends a trial early, and how it gets into a run: as that of any plugin does."""
+"""The callback that ends a trial early."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-import cnnforge
 from cnnforge.runs import Run
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import RULES, histories
@@ -49,15 +47,3 @@ class Pruning(keras.callbacks.Callback):  # type: ignore[misc]
             if RULES[self._rule](own[:done], list(found.values()), self._objective):
                 directory.update_run(pruned={"epoch": done, "rule": self._rule})
                 self.model.stop_training = True
-
-
-class PruningPlugin:
-    """Brings the callback into a run, as any plugin would."""
-
-    def __init__(self, objective: Objective, rule: str, last_epoch: int | None) -> None:
-        self._arguments = (objective, rule, last_epoch)
-
-    @cnnforge.hookimpl
-    def cnnforge_callbacks(self, run: Run) -> Iterator[keras.callbacks.Callback]:
-        """Bring the callback."""
-        yield Pruning(run, *self._arguments)

@@ -15,13 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import cnnforge
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingDivergedError
 from cnnforge.runs import RunDir
 from cnnforge.system import files
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import history
+
+if TYPE_CHECKING:
+    import keras
+
+    from cnnforge.runs import Run
 
 FAILURE = "failure.json"
 TIMEOUT = "timeout.txt"
@@ -92,7 +98,7 @@ def outcome(directory: RunDir, objective: Objective, error: BaseException | None
     """
     found = _read(directory.path / FAILURE)
     timeout = _text(directory.path / TIMEOUT)
-    facts = _read(directory.run)
+    facts = _read(directory.run_json)
     values = history(directory, objective)
     if found:
         return Outcome(found.pop("status", "failed"), values, **found)
@@ -102,7 +108,7 @@ def outcome(directory: RunDir, objective: Objective, error: BaseException | None
         kind = getattr(error, "kind", type(error).__name__)
         return Outcome("failed", values, kind, str(error), _text(directory.log))
     if facts.get("status") != "finished":
-        return Outcome("failed", values, "garbage", f"ended without a result in {directory.run.name}", "")
+        return Outcome("failed", values, "garbage", f"ended without a result in {directory.run_json.name}", "")
     if objective.best(values) == objective.worst:
         return Outcome("failed", values, "no score", f"no epoch has a finite {objective.name}", "")
     return Outcome("pruned" if facts.get("pruned") else "finished", values)
@@ -110,7 +116,7 @@ def outcome(directory: RunDir, objective: Objective, error: BaseException | None
 
 def is_finished(directory: RunDir) -> bool:
     """Return whether a trial was trained to its end, though nobody was there to note it."""
-    return _read(directory.run).get("status") == "finished"
+    return _read(directory.run_json).get("status") == "finished"
 
 
 def remove_weights(directory: RunDir) -> None:
@@ -124,27 +130,36 @@ def _train(task: Task) -> None:
     from cnnforge.data import open_source
     from cnnforge.host import PluginHost, Registry
     from cnnforge.recipe import recipe_from_values, resolve
-    from cnnforge.runs import Run, hold_run, provenance, recorded
-    from cnnforge.system import SilentReporter, import_keras
+    from cnnforge.runs import Run, execute, hold_run, provenance, reopen
+    from cnnforge.system import SilentReporter
 
     registry = Registry(PluginHost.discover())
     resolved = resolve(recipe_from_values(tomllib.loads(task.recipe), "trial", "of the trial"), registry)
     images = open_source(resolved)
-    directory, reporter = RunDir(task.directory), SilentReporter()
+    directory = RunDir(task.directory)
     _wait_for(directory)
-    if not directory.run.is_file():
+    if not directory.run_json.is_file():
         _continue(task)
         files.write_text(directory.recipe, resolved.recipe.to_toml())
-        files.write_json(directory.run, provenance(resolved))
-    with hold_run(directory), recorded(directory, reporter):
-        sys.stderr.write(import_keras())
-        from cnnforge.runs import execute, reopen
-        from cnnforge_tuning.pruning_callback import PruningPlugin
-
+        files.write_json(directory.run_json, provenance(resolved))
+    with hold_run(directory):
         reopen(directory, resolved)
-        plugin = PruningPlugin(task.objective, task.pruning, task.last_epoch)
-        registry.host.register(plugin, "cnnforge:pruning")
-        execute(Run(directory, resolved), images, registry.host, reporter)
+        registry.host.register(PruningPlugin(task.objective, task.pruning, task.last_epoch), "cnnforge:pruning")
+        execute(Run(directory, resolved), images, registry, SilentReporter())
+
+
+class PruningPlugin:
+    """Brings the callback that ends a trial early into its run, as any plugin would."""
+
+    def __init__(self, objective: Objective, rule: str, last_epoch: int | None) -> None:
+        self._arguments = (objective, rule, last_epoch)
+
+    @cnnforge.hookimpl
+    def cnnforge_callbacks(self, run: Run) -> Iterator[keras.callbacks.Callback]:
+        """Bring the callback."""
+        from cnnforge_tuning.pruning_callback import Pruning
+
+        yield Pruning(run, *self._arguments)
 
 
 def _continue(task: Task) -> None:

@@ -27,7 +27,7 @@ BATCH_SIZE = 32
 _AND_SAY_PEAK_MEMORY = """
 import sys
 from cnnforge.cli.console import main
-from cnnforge.training.peak_memory import peak_memory_bytes
+from cnnforge.system.processes import peak_memory_bytes
 try:
     main()
 finally:

@@ -94,7 +94,7 @@ def trained(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Cal
             loaded = load_recipe("directory-cnn", registry, overrides, architecture=architecture)
             resolved = resolve(loaded, registry)
             directory = create_run_dir(resolved, folder, name)
-            execute(Run(directory, resolved), open_source(resolved), registry.host, SilentReporter())
+            execute(Run(directory, resolved), open_source(resolved), registry, SilentReporter())
             known[name] = load_trained_run(directory, registry)
         return known[name]
 

@@ -52,7 +52,7 @@ def go_on(directory: RunDir, registry: Registry, *overrides: str, accept_changes
     reporter = Listener()
     with hold_run(directory):
         resume.reopen(directory, resolved, accept_changes=accept_changes)
-        execute(Run(directory, resolved, accept_changes), open_source(resolved), registry.host, reporter)
+        execute(Run(directory, resolved, accept_changes), open_source(resolved), registry, reporter)
     return reporter.warnings
 
 
@@ -101,7 +101,7 @@ def test_photographs_that_changed_are_named_before_anything_is_trained(
     with pytest.raises(DataError, match=r"1 new: pear/new.png\n  1 missing: apple/3.png"):
         go_on(copy, registry)
     assert copy.manifest.read_bytes() == before
-    assert json.loads(copy.run.read_text())["status"] == "failed"
+    assert json.loads(copy.run_json.read_text())["status"] == "failed"
 
 
 def test_weights_of_another_network_in_a_checkpoint_are_refused(

@@ -67,7 +67,7 @@ def train(registry: Registry, tmp_path: Path, data: Path, *overrides: str, name:
 def train_resolved(resolved: ResolvedRecipe, registry: Registry, runs_dir: Path, name: str = "r") -> RunDir:
     images = open_source(resolved)
     directory = create_run_dir(resolved, runs_dir, name)
-    execute(Run(directory, resolved), images, registry.host, SilentReporter())
+    execute(Run(directory, resolved), images, registry, SilentReporter())
     return directory
 
 
@@ -270,6 +270,19 @@ def test_an_image_too_small_for_the_network_is_the_users_mistake(
 ) -> None:
     with pytest.raises(RecipeError, match="3 blocks of convolution and pooling do not fit 16×16"):
         train(registry, tmp_path, photographs, "data.image_size=[16,16]")
+
+
+def test_a_run_that_fails_notes_it_once(
+    registry: Registry, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports, facts = [], []
+    update_run = RunDir.update_run
+    monkeypatch.setattr("cnnforge.runs.run.write_report", reports.append)
+    monkeypatch.setattr(RunDir, "update_run", lambda self, **new: (facts.append(new), update_run(self, **new)))
+    with pytest.raises(RecipeError):
+        train(registry, tmp_path, photographs, "data.image_size=[16,16]")
+    assert reports == [tmp_path / "runs" / "r"]
+    assert [new["status"] for new in facts if "status" in new] == ["failed"]
 
 
 def test_photographs_added_later_move_none(registry: Registry, photographs: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _make_trouble(kind: str, model: Any, directory: Any) -> None:
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "garbage":
-        directory.run.write_bytes(b"\x00garbage")
+        directory.run_json.write_bytes(b"\x00garbage")
     if kind == "hangs":
         threading.Event().wait()
 

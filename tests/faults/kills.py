@@ -84,7 +84,7 @@ class Runner:
     def start(self, name: str, kill: Callable[[RunDir], None] | None = None) -> int:
         """Start or, where there is something to resume, resume a run; return its process id."""
         directory = RunDir(self.runs_dir / name)
-        given = ["--resume", str(directory.path)] if directory.run.exists() else [str(self.recipe), "--name", name]
+        given = ["--resume", str(directory.path)] if directory.run_json.exists() else [str(self.recipe), "--name", name]
         process = os.fork()
         if process:
             return process

@@ -8,7 +8,7 @@ import pytest
 
 from cnnforge.errors import TrainingError
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.training.lost_device import explain_lost_device
+from cnnforge.training.failures import explain_lost_device
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 

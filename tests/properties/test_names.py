@@ -78,7 +78,7 @@ def test_natural_order_is_an_order(names: list[str]) -> None:
 def test_the_record_of_a_run_names_no_file_outside_its_folder(tmp_path: Path, name: str) -> None:
     run = RunDir(tmp_path / "r")
     run.path.mkdir(exist_ok=True)
-    run.run.write_text("{}", encoding="utf-8")
+    run.run_json.write_text("{}", encoding="utf-8")
     run.update_run(weights={"file": name})
     weights = run.best_weights
     assert run.path in [Path(posixpath.normpath(weights)), *Path(posixpath.normpath(weights)).parents]

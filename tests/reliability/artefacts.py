@@ -74,10 +74,10 @@ def write_best(folder: Path, version: int) -> None:
     directory = RunDir(folder)
     path = directory.checkpoints / f"best-{version:04}.npz"
     weights = {"epoch": version, "file": path.name, "sha256": write_arrays(path, arrays(version))}
-    if directory.run.exists():
+    if directory.run_json.exists():
         directory.update_run(weights=weights)
     else:
-        files.write_json(directory.run, {"weights": weights})
+        files.write_json(directory.run_json, {"weights": weights})
 
 
 def read_best(folder: Path) -> int:
@@ -114,10 +114,10 @@ def read_model(folder: Path) -> int:
 def write_run(folder: Path, version: int) -> None:
     directory = RunDir(folder)
     facts = {"version": version, "long": [version] * 200}
-    if directory.run.exists():
+    if directory.run_json.exists():
         directory.update_run(**facts)
     else:
-        files.write_json(directory.run, {"recipe": "small", **facts})
+        files.write_json(directory.run_json, {"recipe": "small", **facts})
 
 
 def read_run(folder: Path) -> int:
@@ -175,7 +175,7 @@ def read_predictions(folder: Path) -> int:
 
 def write_report(folder: Path, version: int) -> None:
     directory = RunDir(folder)
-    files.write_json(directory.run, {"status": "finished", "recipe": f"version {version}."})
+    files.write_json(directory.run_json, {"status": "finished", "recipe": f"version {version}."})
     report.write_report(directory.path)
 
 

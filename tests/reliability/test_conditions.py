@@ -54,8 +54,8 @@ def test_a_record_of_classes_that_does_not_fit_the_network_is_refused(tmp_path: 
 
 def test_a_damaged_record_of_a_run_is_named(tmp_path: Path) -> None:
     directory = make_run(tmp_path)
-    for content in (b"", b"[" * 20_000, b"[]", directory.run.read_bytes()[:-20]):
-        directory.run.write_bytes(content)
+    for content in (b"", b"[" * 20_000, b"[]", directory.run_json.read_bytes()[:-20]):
+        directory.run_json.write_bytes(content)
         with pytest.raises(StorageError, match=r"run\.json"):
             load_run(RunDir(directory.path))
 

@@ -68,7 +68,13 @@ class Tracked:
             evaluation = directory.read_evaluation()
             values = {key: value for key, value in evaluation.items() if isinstance(value, int | float)}
             self.log_metrics({f"{evaluation['split']}_{key}": value for key, value in values.items()}, step=0)
-        for path in (directory.recipe, directory.run, directory.report, directory.model_card, directory.evaluation):
+        for path in (
+            directory.recipe,
+            directory.run_json,
+            directory.report,
+            directory.model_card,
+            directory.evaluation,
+        ):
             if path.is_file():
                 self._client.log_artifact(self.id, str(path))
         if facts["status"] == "finished":

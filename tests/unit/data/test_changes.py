@@ -10,7 +10,6 @@ import pytest
 
 from cnnforge.data.unchanged import check_unchanged, data_changes
 from cnnforge.errors import DataError
-from cnnforge.runs.run_dir import RunDir
 
 
 def line(name: str, sha256: str = "1", label: str = "cat", split: str = "train") -> dict[str, str]:
@@ -43,9 +42,8 @@ def test_an_image_that_can_no_longer_be_read_has_changed() -> None:
 
 @pytest.mark.parametrize("damage", [b'{"name": "a", "sha2', b"[1]", b'{"sha256": "1"}', b"\0", b"\xff\xfe"])
 def test_a_damaged_manifest_is_another_one(tmp_path: Path, damage: bytes) -> None:
-    directory = RunDir(tmp_path)
-    directory.run.write_text(json.dumps({"data": {"fingerprint": "before"}}), encoding="utf-8")
-    directory.manifest.write_bytes(json.dumps(line("b")).encode() + b"\n" + damage + b"\n")
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes(json.dumps(line("b")).encode() + b"\n" + damage + b"\n")
     now = SimpleNamespace(fingerprint=lambda: "now", lines=lambda: [line("a"), line("b")])
     with pytest.raises(DataError, match="received others:\n  1 new: a"):
-        check_unchanged(directory, now)
+        check_unchanged("before", path, now)

@@ -40,11 +40,11 @@ def test_the_name_is_time_recipe_and_a_short_id_unless_given(resolved, tmp_path)
 
 def test_a_run_is_never_overwritten(resolved, tmp_path):
     made = create_run_dir(resolved, tmp_path, "same")
-    before = made.run.read_bytes()
+    before = made.run_json.read_bytes()
     with pytest.raises(RecipeError, match="which exists already") as caught:
         create_run_dir(resolved, tmp_path, "same")
     assert "--name" in caught.value.hint
-    assert made.run.read_bytes() == before
+    assert made.run_json.read_bytes() == before
 
 
 def test_a_folder_that_cannot_hold_runs_is_a_storage_error(resolved, tmp_path):
@@ -69,7 +69,7 @@ def test_a_folder_one_may_not_write_to_is_a_storage_error(resolved, tmp_path):
 def test_facts_are_added_to_those_that_are_there(resolved, tmp_path):
     made = create_run_dir(resolved, tmp_path)
     made.update_run(status="done", seconds=1.5)
-    facts = json.loads(made.run.read_text(encoding="utf-8"))
+    facts = json.loads(made.run_json.read_text(encoding="utf-8"))
     assert (facts["status"], facts["seconds"], facts["recipe"]) == ("done", 1.5, "mine")
 
 

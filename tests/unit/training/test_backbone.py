@@ -114,7 +114,7 @@ def train(
     found = resolved(registry, data, "training.epochs=4", *settings, architecture=architecture)
     images = open_source(found)
     directory, listener = create_run_dir(found, folder, architecture), Listener()
-    execute(Run(directory, found), images, registry.host, listener)
+    execute(Run(directory, found), images, registry, listener)
     return directory, listener
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_ends_within_an_epoch_goes_on_with_the_features(
         train(registry, tiny_images, tmp_path / "broken", "training.checkpoint_steps=1")
     found = resolved(registry, tiny_images, "training.epochs=4", "training.checkpoint_steps=1")
     resumed, listener = RunDir(tmp_path / "broken" / "with_backbone"), Listener()
-    execute(Run(resumed, found), open_source(found), registry.host, listener)
+    execute(Run(resumed, found), open_source(found), registry, listener)
     assert [line for line in listener.lines if line.startswith("Resume")] == ["Resume   after 1 epochs and 1 batches"]
     assert metrics(resumed) == metrics(whole)
 

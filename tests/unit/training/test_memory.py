@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from cnnforge.data.feed import Feed
 from cnnforge.errors import PluginError, TrainingError
-from cnnforge.training.memory import explain_memory_errors
+from cnnforge.training.failures import explain_memory_errors
 from tests.unit.data.test_feed import NumberedRows
 
 

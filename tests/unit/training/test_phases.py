@@ -102,7 +102,7 @@ def test_a_run_that_ends_between_the_phases_goes_on_to_the_same_bits(
         raise RuntimeError("on purpose")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="on purpose"):
-        patch.setattr("cnnforge.runs.run.let_backbone_learn", fail)
+        patch.setattr("cnnforge.runs.fitting.let_backbone_learn", fail)
         train(registry, tiny_images, tmp_path / "broken", *TUNED)
     resumed = RunDir(tmp_path / "broken" / "with_backbone")
     assert [line["epoch"] for line in lines_of(resumed)] == [1]
@@ -112,7 +112,7 @@ def test_a_run_that_ends_between_the_phases_goes_on_to_the_same_bits(
 
 def go_on(registry: Registry, directory: RunDir, data: Path, listener: Listener) -> None:
     found = resolved(registry, data, *TUNED)
-    execute(Run(directory, found), open_source(found), registry.host, listener)
+    execute(Run(directory, found), open_source(found), registry, listener)
 
 
 def same_as(resumed: RunDir, whole: RunDir) -> None:

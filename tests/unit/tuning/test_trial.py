@@ -76,6 +76,18 @@ def test_whatever_ends_a_trial_is_written_down(site, tmp_path, how, status, kind
     )
 
 
+def test_a_trial_that_fails_writes_its_report_once(tiny_images, tmp_path, monkeypatch):
+    settings = [f"data.path={json.dumps(str(tiny_images))}", "data.image_size=[8,8]"]
+    recipe = load_recipe("directory-cnn", Registry(PluginHost.discover()), settings)
+    reports = []
+    monkeypatch.setattr("cnnforge.runs.run.write_report", reports.append)
+    run_trial(Task(tmp_path / "t", recipe.to_toml(), ACCURACY))
+    assert reports == [tmp_path / "t"]
+    directory = RunDir(tmp_path / "t")
+    assert directory.read_run()["status"] == "failed"
+    assert outcome(directory, ACCURACY, None).kind == "RecipeError"
+
+
 def finished(path, lines, **run):
     path.mkdir()
     (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
@@ -103,7 +115,7 @@ def test_without_a_finite_objective_a_trial_has_failed_and_scored_nothing(tmp_pa
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "started"}'])
 def test_a_result_that_cannot_be_read_is_garbage(tmp_path, content):
     directory = finished(tmp_path / "t", [{"epoch": 1, "val_accuracy": 0.5}])
-    directory.run.write_text(content)
+    directory.run_json.write_text(content)
     assert outcome(directory, ACCURACY, None).kind == "garbage"
 
 

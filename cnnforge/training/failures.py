@@ -1,7 +1,8 @@
-"""Running out of memory: said as such, with a batch size that fits."""
+"""Failures of the machine in the middle of training, said as such: no memory left, a GPU that stopped working."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,29 @@ import keras
 
 from cnnforge.data import Feed
 from cnnforge.errors import TrainingError
+
+# What the drivers call their failures, as TensorFlow and JAX pass it on; want of memory is another matter.
+_FAILURE = re.compile(r"\b(CUDA_ERROR_(?!OUT_OF_MEMORY)\w+|(?:cuda|hip)Error(?!OutOfMemory|MemoryAllocation)\w+)")
+
+
+@contextmanager
+def explain_lost_device() -> Iterator[None]:
+    """Turn the failure of a GPU or its driver into an error that says how to go on.
+
+    Raises:
+        TrainingError: The GPU stopped working.
+    """
+    try:
+        yield
+    except Exception as error:
+        failure = _FAILURE.search(str(error))
+        if failure is None:
+            raise
+        raise TrainingError(
+            f"expected a working GPU, received {failure[0]} from its driver",
+            hint="what was learned is saved up to the last checkpoint: when the GPU works again, cnnforge run --resume"
+            " goes on from there",
+        ) from error
 
 
 @contextmanager

@@ -1,0 +1,150 @@
+"""Fitting the model of a run, phase by phase, from the beginning or from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from cnnforge.data import Feed, PreparedData
+from cnnforge.errors import TrainingError
+from cnnforge.host import Registry
+from cnnforge.network import compile_model, components
+from cnnforge.runs.checkpointing import Checkpointing, build_state
+from cnnforge.runs.checkpoints import Checkpoint
+from cnnforge.runs.run_dir import Run
+from cnnforge.runs.steps import note_seconds, tell_of_model
+from cnnforge.system import Interrupt, Reporter
+from cnnforge.training import (
+    BestWeights,
+    CallbacksFrom,
+    MetricsLog,
+    Phase,
+    ShowProgress,
+    StopOnDivergence,
+    let_backbone_learn,
+    make_feeds,
+    phases,
+    run_backbone_once,
+    with_averages,
+    write_augmentation_sheet,
+)
+
+
+def fit(
+    run: Run,
+    registry: Registry,
+    model: keras.Model,
+    data: PreparedData,
+    feeds: dict[str, Feed],
+    *,
+    facts: Mapping[str, Any],
+    start: Checkpoint | None,
+    interrupt: Interrupt,
+    reporter: Reporter,
+    started: float,
+) -> None:
+    """Train to the end of the last phase, the weights of the best epoch beside the checkpoints.
+
+    Args:
+        run: The run.
+        registry: The plugins, asked for callbacks.
+        model: Compiled for the first phase.
+        data: What the feeds of later phases are made of.
+        feeds: Those of the first phase, by split.
+        facts: Written into every checkpoint.
+        start: What to go on from; None begins with the first phase.
+        interrupt: Asked after each batch whether to stop.
+        reporter: Told what happens.
+        started: When the run started, ``time.perf_counter()``.
+
+    Raises:
+        TrainingError: No epoch has a finite loss.
+        KeyboardInterrupt: The run was asked to stop, and has saved a checkpoint.
+    """
+    directory = run.directory
+    log, best = MetricsLog(directory.metrics), BestWeights(directory.checkpoints)
+    to_come = phases(run.resolved)[0 if start is None else start.phase :]
+    for phase in to_come:
+        if phase.number:
+            feeds = make_feeds(phase.resolved, data)
+            _begin_fine_tuning(phase, model, feeds["train"], len(data.manifest.class_names), reporter)
+            tell_of_model(run, registry, model)
+        else:
+            _write_sheet(run, feeds["train"])
+        trained, used = run_backbone_once(model, phase.resolved, data, feeds, reporter)
+        if trained is not model:
+            note_seconds(directory, "features", started)
+        feed = used["train"]
+        build_state(trained, feed)
+        log.feed = feed
+        averages, others = with_averages(trained, _further_callbacks(run, registry, phase))
+        batch_size, num_epochs = phase.resolved.recipe.training.batch_size, to_come[-1].last_epoch
+        callbacks = [
+            StopOnDivergence(),
+            *averages,
+            log,
+            best,
+            ShowProgress(reporter, len(feed.rows), batch_size, num_epochs),
+            *others,
+            Checkpointing(
+                run,
+                phase,
+                feed=feed,
+                stateful=[*averages, log, best, *others],
+                best=best,
+                interrupt=interrupt,
+                facts=facts,
+                start=start,
+            ),
+        ]
+        _fit_phase(phase, trained, used, callbacks, start)
+        start = None
+    interrupt.release()
+    if not best.weights:
+        raise TrainingError("expected at least one epoch with a finite loss, received none")
+    directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
+
+
+def _write_sheet(run: Run, feed: Feed) -> None:
+    augmentation = run.resolved.recipe.training.augmentation
+    if augmentation.is_on:
+        write_augmentation_sheet(run.directory.augmentation, feed, augmentation)
+
+
+def _begin_fine_tuning(phase: Phase, model: keras.Model, feed: Feed, num_classes: int, reporter: Reporter) -> None:
+    """Have the backbone learn too, with a fresh optimizer."""
+    settings, backbone = phase.resolved.recipe.training, str(phase.resolved.architecture.spec.backbone)
+    num_layers = None if settings.fine_tuning is None else settings.fine_tuning.layers
+    count = let_backbone_learn(model, backbone, num_layers)
+    compile_model(model, phase.resolved, num_classes, len(feed))
+    learn = "layer learns" if count == 1 else "layers learn"
+    reporter.say(f"Backbone {count} {learn} too from here on, at a learning rate of {settings.learning_rate:g}")
+
+
+def _further_callbacks(run: Run, registry: Registry, phase: Phase) -> list[keras.callbacks.Callback]:
+    """Return the callbacks of Keras, the recipe and the plugins."""
+    of_plugins = [callback for _, callback in registry.host.collect("cnnforge_callbacks", run=run)]
+    return [keras.callbacks.History(), *components.build_callbacks(phase.resolved.recipe.training), *of_plugins]
+
+
+def _fit_phase(
+    phase: Phase,
+    model: keras.Model,
+    feeds: Mapping[str, Feed],
+    callbacks: list[keras.callbacks.Callback],
+    start: Checkpoint | None,
+) -> None:
+    """Train one phase, from its beginning or from a checkpoint of it."""
+    feed = feeds["train"]
+    first = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
+    model.fit(
+        feed,
+        validation_data=feeds.get("validation"),
+        epochs=phase.last_epoch,
+        initial_epoch=first,
+        shuffle=False,  # the feed shuffles
+        verbose=0,
+        callbacks=CallbacksFrom(callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),
+    )

@@ -1,0 +1,208 @@
+"""The steps of a run but for the fitting itself, in the order in which :func:`cnnforge.runs.execute` takes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import keras
+
+from cnnforge.data import Feed, PreparedData, check_unchanged, epoch_order, prepare
+from cnnforge.errors import CnnforgeError, PluginError
+from cnnforge.evaluation import Predictions, predict_rows, write_evaluation, write_examples
+from cnnforge.host import Registry, import_deferred
+from cnnforge.images import LabelledImages
+from cnnforge.network import Predictor, compiled_model, components, trained_model
+from cnnforge.recipe import ResolvedRecipe
+from cnnforge.report import write_report
+from cnnforge.runs.checkpointing import restore_model
+from cnnforge.runs.checkpoints import Checkpoint, remove_old_checkpoints
+from cnnforge.runs.recording import now
+from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.system import Reporter, files, peak_memory_bytes
+from cnnforge.training import Precision, choose_precision, phases, precision_setting
+
+_NUM_ADAPTED = 512  # training images that a network may adapt to
+
+Build = Callable[[str], "TrainableModel"]
+"""Returns the network of a run as it is trained under a dtype policy."""
+
+
+class TrainableModel(NamedTuple):
+    """A model compiled as ``[training]`` says, and what plugins changed of its training steps: lines by plugin id."""
+
+    model: keras.Model
+    steps: dict[str, list[str]]
+
+
+def prepare_data(run: Run, images: LabelledImages, reporter: Reporter) -> PreparedData:
+    """Scan the images and write the manifest; a resumed run must find the images it was started with."""
+    directory = run.directory
+    data = prepare(run.resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
+    before = directory.read_run().get("data")
+    if before is not None and not run.accept_changes:
+        check_unchanged(before["fingerprint"], directory.manifest, data.manifest)
+    data.manifest.write(directory.manifest)
+    facts = {"location": data.location, "notice": data.notice, **data.manifest.summary()}
+    directory.update_run(data=facts, seconds={})
+    reporter.finish(_data_line(facts))
+    for warning in data.manifest.warnings:
+        reporter.warn(warning)
+    return data
+
+
+def note_seconds(directory: RunDir, part: str, started: float) -> None:
+    """Note how long a part of the run took: since the part before it, or since the run started.
+
+    Args:
+        directory: The run; ``seconds`` in its ``run.json`` has the parts and their ``total``.
+        part: Its name.
+        started: When the run started, ``time.perf_counter()``.
+    """
+    seconds, total = directory.read_run()["seconds"], time.perf_counter() - started
+    since = round(total - seconds.get("total", 0.0), 3)
+    directory.update_run(seconds={**seconds, part: since, "total": round(total, 3)})
+
+
+def check_schedules(resolved: ResolvedRecipe, steps_per_epoch: int) -> None:
+    """Build the schedule of every phase: a mistake in the last must not come to light after the first."""
+    for phase in phases(resolved):
+        components.build_schedule(phase.resolved.recipe.training, steps_per_epoch)
+
+
+def trainable_model(
+    run: Run, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
+) -> TrainableModel:
+    """Return the recipe's network as it is trained: compiled, its weights drawn from the seed, plugins told of it."""
+    model = compiled_model(run.resolved, num_classes, steps_per_epoch, policy)
+    return TrainableModel(model, tell_of_model(run, registry, model))
+
+
+def tell_of_model(run: Run, registry: Registry, model: keras.Model) -> dict[str, list[str]]:
+    """Let plugins change how a compiled model computes its training steps; return what they say of that, by id."""
+    steps: dict[str, list[str]] = {}
+    for plugin, line in registry.host.collect("cnnforge_model_built", run=run, model=model):
+        steps.setdefault(plugin, []).append(line)
+    return steps
+
+
+def choose_arithmetic(run: Run, build: Build, feed: Feed) -> Precision:
+    """Return the precision that suits the network, or that was chosen when the run began."""
+    images, targets, *_ = feed[0]
+    wanted = run.resolved.recipe.training.precision
+    precision = choose_precision(wanted, lambda policy: build(policy).model, (images, targets))
+    before = run.directory.read_run().get("precision", {})
+    return replace(precision, **before) if wanted == "auto" or before.get("policy") == precision.policy else precision
+
+
+def with_precision(resolved: ResolvedRecipe, precision: Precision) -> ResolvedRecipe:
+    """Return the recipe with the precision that was chosen."""
+    training = resolved.recipe.training.model_copy(update={"precision": precision_setting(precision.policy)})
+    return replace(resolved, recipe=resolved.recipe.model_copy(update={"training": training}))
+
+
+def record_network(
+    directory: RunDir, decided: ResolvedRecipe, precision: Precision, num_parameters: int, reporter: Reporter
+) -> None:
+    """Write down how large the network is and in which arithmetic it is trained."""
+    directory.update_run(
+        precision={"policy": precision.policy, "reason": precision.reason}, model={"num_parameters": num_parameters}
+    )
+    # With what was measured written down, the recorded recipe repeats the run wherever it is run again.
+    files.write_text(directory.recipe, decided.recipe.to_toml())
+    reporter.say(f"Network  {num_parameters:,} parameters, {precision.policy} ({precision.reason})")
+
+
+def adapt(run: Run, model: keras.Model, feed: Feed, start: Checkpoint | None) -> None:
+    """Have an architecture that asks for it adapt its network to a sample of the training images, once in a run.
+
+    Args:
+        run: Its recipe names architecture and seed.
+        model: The network, not trained yet.
+        feed: The training images.
+        start: What training goes on from. The network gets the weights of it, which were adapted when the run began:
+            a frozen backbone must give the features that it gave then.
+
+    Raises:
+        PluginError: The architecture's function fails.
+    """
+    architecture = run.resolved.architecture
+    if architecture.spec.adapt is None:
+        return
+    if start is not None:
+        restore_model(model, start)
+        return
+    owner = f"architecture {architecture.spec.name!r} of plugin {architecture.plugin}"
+    function = import_deferred(architecture.spec.adapt, owner)
+    order = epoch_order(len(feed.rows), run.resolved.recipe.training.seed, epoch=0)
+    images = feed.images.gather(feed.rows[order[:_NUM_ADAPTED]])
+    try:
+        function(model, images)
+    except CnnforgeError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{owner}: adapt failed: {type(error).__name__}: {error}") from error
+
+
+def save_best_model(run: Run, num_classes: int) -> keras.Model:
+    """Save and return the model with the weights of the best epoch."""
+    directory = run.directory
+    sha256 = directory.read_run()["weights"]["sha256"]
+    model = trained_model(run.resolved, num_classes, directory.best_weights, sha256)
+    with files.replacing(directory.model) as temporary:
+        model.save(temporary)
+    return model
+
+
+def evaluate(run: Run, model: keras.Model, data: PreparedData, reporter: Reporter) -> Predictions:
+    """Measure the model on the split that the recipe names."""
+    settings, manifest = run.resolved.recipe.evaluation, data.manifest
+    rows = manifest.rows(settings.split)
+    probabilities = predict_rows(
+        Predictor(model), data.rows, rows, lambda done, total: reporter.progress("Evaluating", done, total)
+    )
+    names = [manifest.names[row] for row in rows]
+    predictions = Predictions(settings.split, manifest.class_names, names, manifest.labels[rows], probabilities)
+    write_evaluation(run.directory, predictions, data.rows, rows, settings.num_mistakes)
+    return predictions
+
+
+def explain(run: Run, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
+    """Write what the report shows of single photographs."""
+    settings = run.resolved.recipe.evaluation
+    rows = data.manifest.rows(settings.split)
+    write_examples(run.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+
+
+def conclude(directory: RunDir, reporter: Reporter) -> None:
+    """Write the report and say how it went."""
+    remove_old_checkpoints(directory.checkpoints, keep=1)
+    directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
+    write_report(directory.path)
+    reporter.finish(_accuracy_line(directory.read_evaluation()))
+    reporter.say(_speed_line(directory.read_run()))
+    reporter.say(f"Report   {directory.report}")
+
+
+def _data_line(facts: dict[str, Any]) -> str:
+    splits = ", ".join(f"{split} {sum(counts.values()):,}" for split, counts in facts["splits"].items())
+    left_out = f"; {facts['num_left_out']} left out (see manifest.jsonl)" if facts["num_left_out"] else ""
+    return f"Data     {facts['num_images']:,} images of {len(facts['class_names'])} classes: {splits}{left_out}"
+
+
+def _accuracy_line(result: dict[str, Any]) -> str:
+    low, high = result["accuracy_interval"]
+    return (
+        f"Accuracy {result['accuracy']:.3f} on {result['num_images']:,} {result['split']} images"
+        f" (95 % interval {low:.3f} to {high:.3f}; always {result['baseline_class']!r}:"
+        f" {result['baseline_accuracy']:.3f})"
+    )
+
+
+def _speed_line(facts: dict[str, Any]) -> str:
+    speed = f"{facts['images_per_second']:,.0f} images/s, {facts['waiting_share']:.1%} of training waiting for data"
+    peak = facts["peak_memory_bytes"]
+    memory = f", peak memory {peak / 1e9:.1f} GB" if peak else ""
+    return f"Speed    {speed}{memory}, {facts['seconds']['total']:.0f} s in all"
