@@ -10,60 +10,84 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
 
+from cnnforge_fast_cpu.plain import is_plain_layer
+from cnnforge_fast_cpu.step_check import Trial, forward_and_backward
 
-def rectify_after_pooling(model: keras.Model) -> None:
-    """Have a network's training steps take ReLU after the max pooling that it goes into, wherever that is all it does.
+_Pair = tuple[keras.layers.Layer, keras.layers.Layer]
 
-    Networks whose layers stand in no graph (subclasses of ``keras.Model``) and those within other networks stay as
-    they are.
-    """
-    pairs = list(_rectified_and_pooled(model))
-    train_step = model.train_step
 
-    def step(*arguments: Any) -> Any:
+@dataclass(frozen=True, slots=True)
+class LateRelu:
+    """Takes ReLU after the max pooling that it goes into, wherever in a network that is all it does."""
+
+    pairs: tuple[_Pair, ...]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> LateRelu:
+        """Find the layers with ReLU that one max pooling alone takes up; those of networks within stay as they are."""
+        nodes = _nodes(model)
+        uses = Counter(id(node.operation) for node in nodes)
+        takers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
+        takers.update(id(tensor) for tensor in keras.tree.flatten(model.outputs))
+        producers = {id(tensor): node.operation for node in nodes for tensor in node.output_tensors}
+        # What a layer or a network within this one holds is called from there too, which no graph shows.
+        uses.update(id(inner) for layer in model.layers for inner in layer._flatten_layers(include_self=False))  # noqa: SLF001
+        pairs = []
+        for pooling, (tensor, *_) in ((node.operation, node.input_tensors) for node in nodes if node.input_tensors):
+            rectified: Any = producers.get(id(tensor))
+            if (
+                is_plain_layer(pooling, keras.layers.MaxPooling2D)
+                and _is_rectified(rectified)
+                and rectified.compute_dtype == pooling.compute_dtype  # else what is pooled was rounded after the ReLU
+                and uses[id(rectified)] == uses[id(pooling)] == takers[id(tensor)] == 1
+            ):
+                pairs.append((rectified, pooling))
+        return cls(tuple(pairs))
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs)
+
+    def trials(self, model: keras.Model) -> list[Trial]:
+        """Return what to compare: a pass forward and back, to the bit."""
+        return [Trial(partial(forward_and_backward, model), 0)]
+
+    def __str__(self) -> str:
+        return f"ReLU after the pooling in {len(self.pairs)} layer{'s' * (len(self.pairs) != 1)}"
+
+    @contextmanager
+    def swapped(self) -> Iterator[None]:
+        """Have it computed so for a while."""
         with ExitStack() as stack:
-            for rectified, pooling in pairs:
+            for rectified, pooling in self.pairs:
                 stack.enter_context(_swapped(rectified, pooling))
-            return train_step(*arguments)
-
-    if pairs:
-        model.train_step = step
+            yield
 
 
-def _rectified_and_pooled(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer]]:
-    """Return each layer with ReLU as its activation that one max pooling alone takes up, and that pooling."""
-    operations = model.layers if isinstance(model, keras.Sequential) else getattr(model, "operations", [])
-    nodes = [(operation, node) for operation in operations for node in _uses(operation)]
-    takers = Counter(id(tensor) for _, node in nodes for tensor in node.input_tensors)
-    takers.update(id(tensor) for tensor in keras.tree.flatten(getattr(model, "outputs", [])))
-    producers = {id(tensor): operation for operation, node in nodes for tensor in node.output_tensors}
-    for pooling, node in nodes:
-        if isinstance(pooling, keras.layers.MaxPooling2D):
-            (tensor,) = node.input_tensors
-            rectified = producers.get(id(tensor))
-            if _is_rectified(rectified) and len(_uses(rectified)) == len(_uses(pooling)) == takers[id(tensor)] == 1:
-                yield rectified, pooling
+def _nodes(model: keras.Model) -> list[Any]:
+    """Return the calls of layers that a network is made of: a layer each, tensors in, tensors out.
+
+    Keras has no public name for them.
+    """
+    graph = getattr(model, "_functional", None) if isinstance(model, keras.Sequential) else model
+    return [node for nodes in getattr(graph, "_nodes_by_depth", {}).values() for node in nodes]
 
 
-def _uses(operation: keras.Operation) -> list[Any]:
-    """Return the places of an operation in graphs: tensors in, tensors out; Keras has no public name for them."""
-    return getattr(operation, "_inbound_nodes", [])
-
-
-def _is_rectified(operation: object) -> bool:
+def _is_rectified(layer: Any) -> bool:
     return (
-        isinstance(operation, keras.layers.Conv2D | keras.layers.Activation)
-        and operation.activation is keras.activations.relu
+        is_plain_layer(layer, keras.layers.Conv2D, keras.layers.Activation)
+        and layer.activation is keras.activations.relu
     )
 
 
 @contextmanager
 def _swapped(rectified: keras.layers.Layer, pooling: keras.layers.Layer) -> Iterator[None]:
-    """Take the activation from one layer and give it to the other, for a while."""
+    """Take the activation from one layer and give it to the other."""
     pool = pooling.call
     rectified.activation = keras.activations.linear
     pooling.call = lambda inputs: keras.activations.relu(pool(inputs))
@@ -71,4 +95,4 @@ def _swapped(rectified: keras.layers.Layer, pooling: keras.layers.Layer) -> Iter
         yield
     finally:
         rectified.activation = keras.activations.relu
-        pooling.call = pool
+        del pooling.call
