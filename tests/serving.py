@@ -10,19 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import keras
 import numpy as np
 
 from cnnforge.data.decoding import decode
+from cnnforge.host.kinds import ExplainerSpec
 from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.registry import Registry
-from cnnforge.network.building import build_model
-from cnnforge.network.weights import save_weights
+from cnnforge.host.registry import Entry, Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs.naming import create_run_dir
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.runs.trained_run import TrainedRun, load_trained_run
+from cnnforge.testing import untrained_run
 from cnnforge_serve.app import create_app
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.server import Server, listen
@@ -31,21 +29,26 @@ from cnnforge_serve.service import Service
 SETTINGS = ("data.image_size=[32, 32]", "architecture.filters=[4, 8]", "architecture.dense_units=8")
 
 
+def built_in() -> Registry:
+    return Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+
+
 def make_run(folder: Path, class_names: tuple[str, ...] = ("cat", "dog")) -> RunDir:
     """Make the run directory of a network with random weights."""
-    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    resolved = resolve(load_recipe("catsdogs", registry, list(SETTINGS)), registry)
-    directory = create_run_dir(resolved, folder, "run")
-    keras.utils.set_random_seed(1)
-    weights = directory.checkpoints / "best-0001.npz"
-    digest = save_weights(build_model(resolved, len(class_names)), weights)
-    facts = {"file": weights.name, "sha256": digest}
-    directory.update_run(data={"class_names": list(class_names)}, weights=facts)
-    return directory
+    return untrained_run(resolve(load_recipe("catsdogs", built_in(), list(SETTINGS)), built_in()), folder, class_names)
 
 
 def load_run(directory: RunDir) -> TrainedRun:
-    return load_trained_run(directory, Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""})))
+    return load_trained_run(directory, built_in())
+
+
+def make_service(trained: TrainedRun, limits: Limits | None = None) -> Service:
+    """Return the service that ``cnnforge serve`` starts."""
+    return Service(trained, limits or Limits(), explainer=grad_cam())
+
+
+def grad_cam() -> Entry[ExplainerSpec]:
+    return built_in().catalogue(ExplainerSpec).get("grad_cam")
 
 
 def expected(trained: TrainedRun, content: bytes) -> dict[str, float]:
@@ -78,7 +81,7 @@ class GatedService(Service):
     """A service whose network is a gate; ``start_gate`` holds back the start of the network in the same way."""
 
     def __init__(self, trained: TrainedRun, limits: Limits, **options: int) -> None:
-        super().__init__(trained, limits, **options)
+        super().__init__(trained, limits, explainer=grad_cam(), **options)
         self.gate = Gate(trained)
         self.start_gate = threading.Event()
         self.start_gate.set()

@@ -33,6 +33,7 @@ def _quiet(names: Callable[[], list[str]]) -> Complete:
 complete_recipes = names_of("recipe")
 complete_architectures = names_of("architecture")
 complete_data_sources = names_of("data-source")
+complete_export_formats = names_of("export-format")
 complete_all_names = names_of()
 complete_plugins = _quiet(lambda: list(registry().host.plugins))
 complete_runs = _quiet(lambda: [path.parent.name for path in Path("runs").glob("[!.]*/run.json")])

@@ -8,5 +8,10 @@ from .evaluation import (
 from .evaluation_dir import EvaluationDir as EvaluationDir
 from .examples import write_examples as write_examples
 from .intervals import difference_interval as difference_interval, mean_interval as mean_interval
-from .pictures import overlay as overlay, to_picture as to_picture, transparent as transparent
+from .pictures import (
+    heatmaps as heatmaps,
+    overlay as overlay,
+    to_picture as to_picture,
+    transparent as transparent,
+)
 from .predictions import Predictions as Predictions, read_predictions as read_predictions

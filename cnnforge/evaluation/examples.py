@@ -14,11 +14,12 @@ from cnnforge.data import ImageRows
 from cnnforge.evaluation.evaluation import worst_mistakes
 from cnnforge.evaluation.evaluation_dir import EvaluationDir
 from cnnforge.evaluation.label_errors import suspects
-from cnnforge.evaluation.pictures import overlay, to_picture
+from cnnforge.evaluation.pictures import heatmaps, overlay, to_picture
 from cnnforge.evaluation.predictions import Predictions
+from cnnforge.host import Catalogue, ExplainerSpec
 from cnnforge.system import files
-from cnnforge_explain.grad_cam import grad_cam
 
+_EXPLAINER = "grad_cam"
 _NUM_DOUBTFUL = 12
 _MAX_SUSPECTS = 200  # kept by name; all are counted
 
@@ -42,6 +43,7 @@ def write_examples(
     rows: np.ndarray,
     *,
     model: keras.Model,
+    explainers: Catalogue[ExplainerSpec],
     num_mistakes: int,
 ) -> None:
     """Write ``examples.json`` and ``examples/``: the most doubtful photographs, Grad-CAM, suspected label errors.
@@ -52,6 +54,7 @@ def write_examples(
         images: Where their pixels are.
         rows: The row of each prediction in ``images``.
         model: The network that predicted.
+        explainers: Of them ``grad_cam`` makes the pictures; there are none without it.
         num_mistakes: How many of the worst mistakes get a Grad-CAM picture.
     """
     doubtful = most_doubtful(predictions, _NUM_DOUBTFUL)
@@ -65,7 +68,7 @@ def write_examples(
         "doubtful": [
             _doubtful(directory, predictions, position, by_position[position]) for position in doubtful.tolist()
         ],
-        **_grad_cams(directory, model, pixels, predictions, shown),
+        **_grad_cams(directory, pixels, predictions, shown, model=model, explainers=explainers),
         **({} if predictions.split == "train" else {"label_errors": _label_errors(predictions)}),
     }
     files.write_json(directory.examples, content)
@@ -83,15 +86,23 @@ def _doubtful(directory: EvaluationDir, predictions: Predictions, position: int,
 
 
 def _grad_cams(
-    directory: EvaluationDir, model: keras.Model, pixels: np.ndarray, predictions: Predictions, shown: np.ndarray
+    directory: EvaluationDir,
+    pixels: np.ndarray,
+    predictions: Predictions,
+    shown: np.ndarray,
+    *,
+    model: keras.Model,
+    explainers: Catalogue[ExplainerSpec],
 ) -> dict[str, Any]:
     """Write a picture for each photograph shown; return their files by the photographs' names."""
+    if _EXPLAINER not in explainers.entries:
+        return {}
     try:
-        heatmaps = grad_cam(model, pixels, predictions.predicted[shown])
+        maps = heatmaps(explainers.get(_EXPLAINER), model, pixels, predictions.predicted[shown])
     except Exception as error:  # layers may be anybody's; a trained and evaluated run must not end for a picture
         return {"grad_cam": {}, "grad_cam_error": f"{type(error).__name__}: {error}"}
     found = {}
-    for position, image, heatmap in zip(shown.tolist(), pixels, heatmaps, strict=True):
+    for position, image, heatmap in zip(shown.tolist(), pixels, maps, strict=True):
         path = _save(directory.examples_dir / f"{position:05}-grad-cam.jpg", overlay(image, heatmap))
         found[predictions.names[position]] = path.relative_to(directory.path).as_posix()
     return {"grad_cam": found}

@@ -1,4 +1,4 @@
-from .deferred import import_deferred as import_deferred
+from .deferred import import_deferred as import_deferred, read_resource as read_resource
 from .hookspecs import hookimpl as hookimpl
 from .kinds import (
     KINDS as KINDS,

@@ -1,9 +1,11 @@
-"""Import of ``"package.module:function"`` names on first use."""
+"""What specs name: ``"package.module:function"``, imported on first use, and ``"package:path"``, a file to read."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import PluginError
@@ -33,3 +35,22 @@ def import_deferred(name: str, owner: str) -> Callable[..., Any]:
         raise PluginError(f"{owner}: expected {name!r} to be a function, received {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
+
+
+def read_resource(name: str, owner: str) -> bytes:
+    """Return the content of the file that ``"package:path/in/package"`` names.
+
+    Args:
+        name: The name; a module that is no package, such as a file plugin, stands for the folder that it lies in.
+        owner: Who declared it, for the message: ``"recipe 'x' of plugin y"``.
+
+    Raises:
+        PluginError: There is no such package or file.
+    """
+    package, _, path = name.partition(":")
+    try:
+        module = importlib.import_module(package)
+        folder = files(module) if hasattr(module, "__path__") else Path(str(module.__file__)).parent
+        return folder.joinpath(path).read_bytes()
+    except (ImportError, OSError) as error:
+        raise PluginError(f"{owner}: cannot read {name!r}: {error}") from error

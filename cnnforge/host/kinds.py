@@ -14,6 +14,7 @@ from cnnforge.host.specs import Options, Spec
 
 _HYPHENATED = re.compile(r"[a-z][a-z0-9_-]*")
 _COMMAND = re.compile(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)?")
+_FILE_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,12 +257,20 @@ class ExportFormatSpec(Spec):
     Args:
         summary: One line for ``cnnforge list``, at most 100 characters.
         write: ``"package.module:function"`` with the signature ``write(trained, path, options) -> None``, where
-            ``trained`` is a ``cnnforge.runs.TrainedRun``.
-        consumer: ``"package:path/in/package.py"`` of the script that is shipped beside the model and classifies images
-            with it alone: ``python classify.py IMAGE …`` prints a JSON object a line.
+            ``trained`` is a ``cnnforge.runs.TrainedRun``; whatever it raises is shown as the reason why the format
+            cannot hold the network.
+        consumer: ``"package:path/in/package.py"`` of the script that is shipped beside the model as ``classify.py`` and
+            needs nothing of CNNForge. ``python classify.py IMAGE …`` decodes images as ``export.json`` beside it says
+            and prints CSV: a header and, for each image in the order given, its name, the class and the probability
+            of every class.
         packages: What must be installed to write and to consume it, as names on the package index.
-        takes: ``"pixels"``: images at the network's size; ``"files"``: encoded images too.
+        takes: What the model is given. ``"pixels"``: decoded images at the network's size; ``"any size"``: decoded
+            images, which it resizes; ``"files"``: encoded images. A model that takes files takes pixels as well: its
+            script is given ``--pixels`` before PNG files at the network's size.
         options: Its settings: ``cnnforge export RUN --format NAME --set key=value``.
+        lossy: Names of options that make the numbers smaller. Where one is set, the gate compares classes and accuracy
+            on images of the evaluated split instead of every probability.
+        tolerance: The largest difference of a probability from the network's, where nothing lossy is set.
         file_name: Of what ``write`` makes, a file or a folder.
     """
 
@@ -273,12 +282,25 @@ class ExportFormatSpec(Spec):
     write: str
     consumer: str
     packages: tuple[str, ...] = ()
-    takes: Literal["pixels", "files"] = "pixels"
+    takes: Literal["pixels", "any size", "files"] = "pixels"
     options: type[Options] = Options
+    lossy: tuple[str, ...] = ()
+    tolerance: float = 1e-4
     file_name: str
 
     def deferred_names(self) -> tuple[str, ...]:
         return (self.write,)
+
+    def problems(self) -> list[str]:
+        found = Spec.problems(self)
+        if self.consumer.count(":") != 1 or not self.consumer.endswith(".py"):
+            found.append(f"expected a consumer 'package:script.py', received {self.consumer!r}")
+        if self.takes not in {"pixels", "any size", "files"}:
+            found.append(f"expected takes to be 'pixels', 'any size' or 'files', received {self.takes!r}")
+        if not _FILE_NAME.fullmatch(self.file_name) or self.file_name in {"classify.py", "export.json", "golden"}:
+            found.append(f"expected the name of a file of its own, received file_name={self.file_name!r}")
+        strangers = sorted(set(self.lossy) - set(self.options.model_fields))
+        return [*found, *(f"expected lossy to name options, received {name!r}" for name in strangers)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

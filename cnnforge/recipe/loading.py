@@ -6,12 +6,11 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from cnnforge.errors import PluginError, RecipeError, UnknownNameError
-from cnnforge.host import Registry
+from cnnforge.errors import RecipeError, UnknownNameError
+from cnnforge.host import Registry, read_resource
 from cnnforge.recipe.schema import FORMAT_VERSION, Recipe
 from cnnforge.recipe.validation import validate
 from cnnforge.system import expanded
@@ -166,11 +165,8 @@ def _read(reference: str, registry: Registry) -> tuple[str, str]:
     if reference.endswith(".toml") or "/" in reference or "\\" in reference:
         return _read_file(expanded(reference))
     entry = registry.recipes.get(reference)
-    package, _, path = entry.spec.resource.partition(":")
-    try:
-        return files(package).joinpath(path).read_text(encoding="utf-8"), reference
-    except (ImportError, OSError) as error:
-        raise PluginError(f"recipe {reference!r} of plugin {entry.plugin}: {error}") from error
+    content = read_resource(entry.spec.resource, f"recipe {reference!r} of plugin {entry.plugin}")
+    return content.decode("utf-8"), reference
 
 
 def _read_file(path: Path) -> tuple[str, str]:

@@ -77,7 +77,7 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
             best = steps.save_best_model(run, num_classes)
             predictions = steps.evaluate(run, best, data, reporter)
             steps.note_seconds(directory, "evaluation", started)
-            steps.explain(run, best, data, predictions)
+            steps.explain(run, registry, best, data, predictions)
             steps.note_seconds(directory, "explanation", started)
             steps.conclude(directory, reporter)
     finally:

@@ -169,11 +169,21 @@ def evaluate(run: Run, model: keras.Model, data: PreparedData, reporter: Reporte
     return predictions
 
 
-def explain(run: Run, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
+def explain(
+    run: Run, registry: Registry, model: keras.Model, data: PreparedData, predictions: Predictions
+) -> None:
     """Write what the report shows of single photographs."""
     settings = run.resolved.recipe.evaluation
     rows = data.manifest.rows(settings.split)
-    write_examples(run.directory, predictions, data.rows, rows, model=model, num_mistakes=settings.num_mistakes)
+    write_examples(
+        run.directory,
+        predictions,
+        data.rows,
+        rows,
+        model=model,
+        explainers=registry.catalogue(ExplainerSpec),
+        num_mistakes=settings.num_mistakes,
+    )
 
 
 def conclude(directory: RunDir, reporter: Reporter) -> None:

@@ -1,4 +1,5 @@
-"""For the tests of plugins: what every architecture and every data source must keep, to subclass.
+"""For the tests of plugins: what every architecture, data source, explainer and export
+format must keep, to subclass.
 
 ::
 

@@ -1,3 +1,6 @@
 from . import plugin_checks as plugin_checks
 from .architecture import ArchitectureContract as ArchitectureContract
 from .data_source import DataSourceContract as DataSourceContract
+from .explainer import ExplainerContract as ExplainerContract
+from .export_format import ExportFormatContract as ExportFormatContract
+from .run import tiny_run as tiny_run, untrained_run as untrained_run

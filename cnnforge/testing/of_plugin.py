@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge.host import ArchitectureSpec, DataSourceSpec, Spec
+from cnnforge.host import ArchitectureSpec, DataSourceSpec, ExplainerSpec, ExportFormatSpec, Spec
 from cnnforge.testing.architecture import ArchitectureContract
 from cnnforge.testing.data_source import DataSourceContract
+from cnnforge.testing.explainer import ExplainerContract
+from cnnforge.testing.export_format import ExportFormatContract
 from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.pytest_plugin import requested
 
 CONTRACTS: dict[type[Spec], type[PluginContract]] = {
     ArchitectureSpec: ArchitectureContract,
     DataSourceSpec: DataSourceContract,
+    ExplainerSpec: ExplainerContract,
+    ExportFormatSpec: ExportFormatContract,
 }
 """The contract of each kind; the others keep what every plugin must."""
 
@@ -20,7 +24,8 @@ CONTRACTS: dict[type[Spec], type[PluginContract]] = {
 def contract_of(spec: Any) -> type:
     """Return a test class for one spec."""
     contract = CONTRACTS.get(type(spec), PluginContract)
-    return type(f"Test {spec.kind} {spec.name}".replace(" ", "_"), (contract,), {"spec": spec})
+    name = f"Test_{spec.kind}_{spec.name}".replace(" ", "_").replace("-", "_")
+    return type(name, (contract,), {"spec": spec})
 
 
 globals().update({contract.__name__: contract for contract in map(contract_of, requested)})

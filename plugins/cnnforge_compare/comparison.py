@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnforge.evaluation import read_predictions
-from cnnforge.report import RunFiles, numbers as formats, read_run_files
+from cnnforge.report import RunFiles, numbers, read_run_files
 from cnnforge.runs import RunDir
 from cnnforge.system import read_lines
 from cnnforge_compare.mcnemar import mcnemar
@@ -23,8 +23,8 @@ Photograph = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a run says of a photograph."""
+class LabelledPrediction:
+    """What a run says of a photograph whose label is known."""
 
     label: str
     predicted: str
@@ -43,7 +43,7 @@ class ComparedRun:
 
     letter: str
     files: RunFiles
-    answers: Mapping[Photograph, Answer]
+    answers: Mapping[Photograph, LabelledPrediction]
 
     @property
     def name(self) -> str:
@@ -75,7 +75,7 @@ class Disagreement:
 
     photograph: Photograph
     label: str
-    answers: Sequence[Answer]
+    answers: Sequence[LabelledPrediction]
 
 
 def read_runs(directories: Sequence[RunDir]) -> list[ComparedRun]:
@@ -90,7 +90,7 @@ def recipe_differences(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]
     """Return the settings that are not the same in all recipes, each with its values."""
     flat = [dict(_flat(tomllib.loads(run.files.recipe_text), "")) for run in runs]
     keys = dict.fromkeys(key for settings in flat for key in settings if key not in _NOT_COMPARED)
-    rows = [(key, [str(settings.get(key, formats.NOTHING)) for settings in flat]) for key in keys]
+    rows = [(key, [str(settings.get(key, numbers.NOTHING)) for settings in flat]) for key in keys]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
 
 
@@ -134,14 +134,14 @@ def verdict(pair: Pair) -> str:
     return f"{told}: chance alone would often do as much, so neither is shown to be better."
 
 
-def _answers(directory: RunDir) -> dict[Photograph, Answer]:
+def _answers(directory: RunDir) -> dict[Photograph, LabelledPrediction]:
     if not directory.evaluation.is_file() or not directory.predictions.is_file():
         return {}
     content = {line["name"]: line.get("sha256", "") for line in read_lines(directory.manifest)}
     found = read_predictions(directory.predictions, directory.read_evaluation()["split"])
     columns = zip(found.names, found.labels, found.predicted, found.confidence, found.probabilities, strict=True)
     return {
-        (name, content.get(name, "")): Answer(
+        (name, content.get(name, "")): LabelledPrediction(
             found.class_names[label], found.class_names[predicted], float(confidence), float(row[label])
         )
         for name, label, predicted, confidence, row in columns
@@ -161,17 +161,17 @@ def _measures(files: RunFiles) -> dict[str, str]:
     low, high = found.get("accuracy_interval", (None, None))
     return {
         "status": run.get("status", ""),
-        "images": f"{formats.count(found.get('num_images'))} {found.get('split', '')}".rstrip(),
-        "accuracy": formats.percent(found.get("accuracy")),
-        "95 % interval": f"{formats.percent(low)} to {formats.percent(high)}" if found else formats.NOTHING,
-        "baseline": formats.percent(found.get("baseline_accuracy")),
-        "loss": formats.number(found.get("loss")),
-        "area under the ROC curve": formats.number(found.get("roc_auc")),
-        "expected calibration error": formats.percent(found.get("expected_calibration_error")),
-        "parameters": formats.count(run.get("model", {}).get("num_parameters")),
-        "best epoch": f"{run.get('best_epoch', formats.NOTHING)} of {len(files.epochs)}",
-        "training time": formats.duration(run.get("seconds", {}).get("training")),
-        "images per second": formats.count(run.get("images_per_second")),
+        "images": f"{numbers.count(found.get('num_images'))} {found.get('split', '')}".rstrip(),
+        "accuracy": numbers.percent(found.get("accuracy")),
+        "95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}" if found else numbers.NOTHING,
+        "baseline": numbers.percent(found.get("baseline_accuracy")),
+        "loss": numbers.number(found.get("loss")),
+        "area under the ROC curve": numbers.number(found.get("roc_auc")),
+        "expected calibration error": numbers.percent(found.get("expected_calibration_error")),
+        "parameters": numbers.count(run.get("model", {}).get("num_parameters")),
+        "best epoch": f"{run.get('best_epoch', numbers.NOTHING)} of {len(files.epochs)}",
+        "training time": numbers.duration(run.get("seconds", {}).get("training")),
+        "images per second": numbers.count(run.get("images_per_second")),
     }
 
 

@@ -12,7 +12,7 @@ from cnnforge.data import DecodeSettings, decode, open_source
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import Registry
 from cnnforge.recipe import load_recipe, resolve
-from cnnforge.report import charts, numbers as formats, page
+from cnnforge.report import charts, numbers, page
 from cnnforge.runs import RunImages
 from cnnforge.system import files
 from cnnforge_compare import comparison
@@ -73,7 +73,7 @@ def _curves(runs: Sequence[ComparedRun]) -> list[tuple[str, Markup]]:
 
 
 def _line(run: ComparedRun, index: int, metric: str, epochs: Sequence[int]) -> charts.Series:
-    values = {line["epoch"]: line[metric] for line in run.files.epochs if formats.is_number(line.get(metric))}
+    values = {line["epoch"]: line[metric] for line in run.files.epochs if numbers.is_number(line.get(metric))}
     return charts.Series(run.letter, f"run-{index}", [values.get(epoch) for epoch in epochs])
 
 

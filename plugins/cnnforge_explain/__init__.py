@@ -15,3 +15,10 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         summary="Show filters, feature maps, Grad-CAM and occlusion.",
         app="cnnforge_explain.command:explain",
     )
+
+
+@cnnforge.hookimpl
+def cnnforge_explainers() -> Iterator[cnnforge.ExplainerSpec]:
+    """Bring the two explainers."""
+    yield cnnforge.ExplainerSpec(name="grad_cam", title="Grad-CAM", explain="cnnforge_explain.grad_cam:grad_cam")
+    yield cnnforge.ExplainerSpec(name="occlusion", title="Occlusion", explain="cnnforge_explain.occlusion:occlusion")

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli import RunArgument, echo_json, load_trained, render, wrap
+from cnnforge.cli import RunArgument, echo_json, load_trained, registry, render, wrap
 from cnnforge.errors import RecipeError
+from cnnforge.host import ExplainerSpec
 from cnnforge.runs import default_run_name, find_run
 
 
@@ -37,12 +38,12 @@ def explain(
     from cnnforge.cli import terminal_reporter
 
     trained = load_trained(run)
-    from cnnforge_explain import explanation, page, selection
+    from cnnforge_explain import explanation, explanation_page, selection
 
     with terminal_reporter(sys.stderr) as reporter:
         groups = selection.given(images, trained) if images else selection.of_evaluation(trained)
-        found = explanation.explain(trained, groups, reporter.progress)
-        content = page.write(found, trained, folder)
+        found = explanation.explain(trained, groups, registry().catalogue(ExplainerSpec), reporter)
+        content = explanation_page.write(found, trained, folder)
     if as_json:
         echo_json({"folder": str(folder), **content})
     else:

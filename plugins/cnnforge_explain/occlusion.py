@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from scipy import stats
 
@@ -46,6 +47,22 @@ class Occlusion:
         if np.ptp(means) == 0 or np.ptp(self.drops) == 0:
             return None
         return float(stats.spearmanr(means, self.drops).statistic)
+
+
+def occlusion(model: keras.Model, images: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return how much the class of each image loses where the image is covered.
+
+    Args:
+        model: Takes images, 0 to 255; gives probabilities.
+        images: Shape (images, height, width, channels).
+        classes: The class to explain, for each image.
+
+    Returns:
+        Shape (images, height, width), float32, from 0 to 1; the place that matters most is 1.
+    """
+    observed = ObservedModel(model, images.shape[1:])
+    pairs = zip(images, classes.tolist(), strict=True)
+    return np.stack([occlude(observed, image, index).heatmap() for image, index in pairs])
 
 
 def occlude(observed: ObservedModel, image: np.ndarray, class_index: int) -> Occlusion:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli import RunArgument, echo_json, registry, render
-from cnnforge_export.formats import Format, Quantization, check
+from cnnforge.cli import RunArgument, complete_export_formats, echo_json, registry, render
+from cnnforge.errors import RecipeError
+from cnnforge.host import ExportFormatSpec, Options
 
 
 def export(
     run: RunArgument,
-    format: Annotated[Format, typer.Option("--format", help="saved-model, onnx, litert or keras.")],  # noqa: A002
+    format: Annotated[  # noqa: A002
+        str,
+        typer.Option(
+            "--format",
+            help="saved-model, onnx, litert, keras, or a plugin's: see `cnnforge list export-formats`.",
+            autocompletion=complete_export_formats,
+        ),
+    ],
     quantize: Annotated[
-        Quantization | None, typer.Option("--quantize", help="float16, dynamic or int8; for litert.")
+        str | None, typer.Option("--quantize", help="float16, dynamic or int8; for litert. The option quantize.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set an option of the format; repeatable.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder to write; default: exports/FORMAT in the run's folder.")
@@ -31,8 +45,16 @@ def export(
     from cnnforge.runs import find_run
 
     directory = find_run(run)
+    entry = registry().catalogue(ExportFormatSpec).get(format)
+    options = _options(entry.spec, quantize, settings or [])
+    quantize = getattr(options, "quantize", None)
     out = out or directory.exports / (f"{format}-{quantize}" if quantize else format)
-    check(format, quantize, out)
+    if out.exists():
+        raise RecipeError(
+            f"expected a new folder, received --out {out}, which exists already",
+            hint="choose another --out; an export is never overwritten",
+        )
+    _check_packages(entry.spec)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # its graphs are what every format is converted from
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU rounds more coarsely than the check allows
     from cnnforge.system import import_keras
@@ -43,12 +65,59 @@ def export(
     from cnnforge_export.export import export as write
 
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        facts = write(load_trained_run(directory, registry()), format, quantize, out, reporter)
+        facts = write(load_trained_run(directory, registry()), entry, options, out, reporter)
     if as_json:
         echo_json({"folder": str(out), **facts})
         return
     typer.echo(_table(facts))
     typer.echo(f"Export   {out}")
+
+
+def _options(spec: ExportFormatSpec, quantize: str | None, settings: Sequence[str]) -> Options:
+    """Return the options of a format as the command line sets them.
+
+    Raises:
+        RecipeError: The format has no such option, or not with that value.
+    """
+    from cnnforge.recipe import apply_override, validate
+
+    if quantize is not None and "quantize" not in spec.options.model_fields:
+        quantized = [
+            entry.spec.name
+            for entry in registry().catalogue(ExportFormatSpec).all()
+            if "quantize" in entry.spec.options.model_fields
+        ]
+        raise RecipeError(
+            f"expected --quantize with --format {' or '.join(quantized)} only, received --quantize {quantize} with"
+            f" --format {spec.name}"
+        )
+    values: dict[str, Any] = {spec.name: {}}
+    for setting in settings:
+        if "=" not in setting:
+            raise RecipeError(f"expected --set key=value, received --set {setting}")
+        apply_override(values, f"{spec.name}.{setting}")
+    if quantize is not None:
+        values[spec.name]["quantize"] = quantize
+    return validate(spec.options, values[spec.name], spec.name)
+
+
+def _check_packages(spec: ExportFormatSpec) -> None:
+    """Raise RecipeError if a package is missing that the format is written or checked with."""
+    missing = [name for name in spec.packages if not _is_installed(name)]
+    if missing:
+        raise RecipeError(
+            f"--format {spec.name} needs packages that are not installed: {', '.join(missing)}",
+            hint=f"pip install {' '.join(missing)}",
+        )
+
+
+def _is_installed(package: str) -> bool:
+    """Return whether a package is there, or another with the module of its name, as onnxruntime-gpu has."""
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return find_spec(package.replace("-", "_")) is not None
+    return True
 
 
 def _table(facts: dict[str, Any]) -> str:
@@ -57,13 +126,13 @@ def _table(facts: dict[str, Any]) -> str:
             check["checked"],
             str(check["num_images"]),
             f"{check['max_difference']:.1e}",
-            "–" if facts["quantize"] else f"{check['tolerance']:.0e}",
+            "–" if "quantization" in facts else f"{check['tolerance']:.0e}",
             str(check["num_other_class"]),
         )
         for check in facts["checks"]
     ]
     table = render(("golden images", "number", "largest difference", "allowed", "other class"), rows)
-    if not facts["quantize"]:
+    if "quantization" not in facts:
         return table
     measured = facts["quantization"]
     return (

@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cnnforge.errors import ExportError
+from cnnforge.errors import CnnforgeError, ExportError
+from cnnforge.host import Entry, ExportFormatSpec, Options, import_deferred, read_resource
 from cnnforge.runs import TrainedRun, now, recorded_packages
 from cnnforge.system import Reporter, captured_stderr, files
 from cnnforge_export import golden, parity
-from cnnforge_export.formats import FORMATS, MAX_LOST_ACCURACY, MIN_AGREEMENT, TOLERANCE, Format, Quantization
 from cnnforge_export.golden import SplitImages
+
+MIN_AGREEMENT = 0.95
+"""Share of images to which a model with smaller numbers must give the same class, all but one image at least."""
+
+MAX_LOST_ACCURACY = 0.02
+"""How much lower the accuracy of a model with smaller numbers may be, or by one image at least."""
 
 DESCRIPTION = "export.json"
 _NUM_GOLDEN = 200
-_NUM_CALIBRATION = 200
 _NUM_MEASURED = 2000
-_CONSUMERS = Path(__file__).parent / "consumers"
 _PACKAGES = ("cnnforge", "keras", "tensorflow", "numpy", "pillow", "onnx", "tf2onnx", "onnxruntime", "ai-edge-litert")
+_TAKES = {
+    "pixels": "uint8 images at the network's size",
+    "any size": "uint8 images of any one size",
+    "files": "JPEG and PNG files, or uint8 images at the network's size",
+}
 
 
 def export(
-    trained: TrainedRun, chosen: Format, quantize: Quantization | None, out: Path, reporter: Reporter
+    trained: TrainedRun, entry: Entry[ExportFormatSpec], options: Options, out: Path, reporter: Reporter
 ) -> dict[str, Any]:
     """Write a trained network in a format, with golden images and a script, and check it in its own runtime.
 
     Args:
         trained: The run.
-        chosen: The format.
-        quantize: Smaller numbers, for LiteRT.
+        entry: The format.
+        options: Its settings.
         out: The folder to write; it must not exist.
         reporter: Told what happens.
 
@@ -47,22 +54,24 @@ def export(
         ExportError: The network cannot be converted, or the result does not say what the network says. Nothing is
             left at ``out`` then.
         DataError: The photographs of the run are gone, so that nothing can be checked.
+        PluginError: The format's own code or its script cannot be found.
     """
+    spec = entry.spec
     split = trained.resolved.recipe.evaluation.split
     images = golden.read(trained, split, _NUM_GOLDEN)
     expected = trained.predictor()(images.pixels)
+    smaller = [str(value) for name in spec.lossy if (value := getattr(options, name))]
     with files.new_folder(out) as folder:
-        reporter.say(f"Writing  {chosen}{f', {quantize}' if quantize else ''}: {FORMATS[chosen].takes}")
-        _convert(trained, chosen, quantize, folder / FORMATS[chosen].artifact)
+        reporter.say(f"Writing  {', '.join([spec.name, *smaller])}: {_TAKES[spec.takes]}")
+        _convert(trained, entry, options, folder)
         golden.write(folder, images, expected, trained.class_names)
-        shutil.copy(_CONSUMERS / f"{_module(chosen)}.py", folder / parity.SCRIPT)
-        facts = _describe(trained, chosen, quantize)
+        facts = _describe(trained, spec, options)
         files.write_json(folder / DESCRIPTION, facts)
         reporter.say(f"Checking {len(images.names)} golden images of the {split} split, in a process of its own")
-        checks = list(_checks(folder, chosen, images, expected))
+        checks = list(_checks(folder, spec, images, expected))
         facts["checks"] = [asdict(check) for check in checks]
-        if quantize:
-            facts["quantization"] = _require_quantized(trained, folder, split)
+        if smaller:
+            facts["quantization"] = _require_alike(trained, folder, split)
         else:
             for check in checks:
                 check.require()
@@ -71,36 +80,34 @@ def export(
     return facts
 
 
-def _module(chosen: Format) -> str:
-    """Return the name of a format's module, and of its script in ``consumers``."""
-    return chosen.replace("-", "_")
-
-
-def _convert(trained: TrainedRun, chosen: Format, quantize: Quantization | None, path: Path) -> None:
-    """Write the model alone."""
-    settings: list[Any] = []
-    if chosen == Format.LITERT:
-        is_calibrated = quantize == Quantization.INT8
-        settings = [quantize, golden.read(trained, "train", _NUM_CALIBRATION).pixels if is_calibrated else None]
+def _convert(trained: TrainedRun, entry: Entry[ExportFormatSpec], options: Options, folder: Path) -> None:
+    """Write the model and its script."""
+    spec, owner = entry.spec, f"{entry.spec.kind} {entry.spec.name!r} of plugin {entry.plugin}"
+    script = read_resource(spec.consumer, owner)
     try:
         with captured_stderr():  # the converters print dozens of lines there
-            import_module(f"cnnforge_export.{_module(chosen)}").write(trained, path, *settings)
-    except OSError:
-        raise  # the disk, not the network
+            import_deferred(spec.write, owner)(trained, folder / spec.file_name, options)
+    except (OSError, CnnforgeError):
+        raise  # the disk, the photographs or the plugin, not the network
     except Exception as error:  # a converter may raise anything for a layer it does not know
         reason = " ".join(str(error).split())[:300]
         raise ExportError(
-            f"expected a network that {chosen} can hold, received {type(error).__name__}: {reason}",
+            f"expected a network that {spec.name} can hold, received {type(error).__name__}: {reason}",
             hint="--format saved-model and --format keras take every network; --traceback says more",
         ) from error
+    if not (folder / spec.file_name).exists():
+        raise ExportError(f"{owner}: expected {spec.write} to write {spec.file_name}, received nothing of that name")
+    (folder / parity.SCRIPT).write_bytes(script)
 
 
-def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None) -> dict[str, Any]:
+def _describe(trained: TrainedRun, spec: ExportFormatSpec, options: Options) -> dict[str, Any]:
     run, decoding = trained.directory.read_run(), trained.decoding
+    settings = options.model_dump(mode="json")
     return {
-        "format": chosen.value,
-        "quantize": quantize and quantize.value,
-        "artifact": FORMATS[chosen].artifact,
+        "format": spec.name,
+        "quantize": settings.pop("quantize", None),
+        **({"options": settings} if settings else {}),
+        "artifact": spec.file_name,
         "created": now(),
         "run": {
             "name": trained.directory.path.absolute().name,
@@ -109,31 +116,31 @@ def _describe(trained: TrainedRun, chosen: Format, quantize: Quantization | None
         },
         "class_names": list(trained.class_names),
         "input": {
-            "takes": FORMATS[chosen].takes,
+            "takes": _TAKES[spec.takes],
             "height": decoding.height,
             "width": decoding.width,
             "channels": decoding.channels,
             "interpolation": decoding.interpolation,
             "background": list(decoding.background),
         },
-        "packages": recorded_packages(_PACKAGES),
+        "packages": recorded_packages((*_PACKAGES, *spec.packages)),
         "python": platform.python_version(),
     }
 
 
-def _checks(folder: Path, chosen: Format, images: SplitImages, expected: np.ndarray) -> Iterator[parity.Parity]:
-    options = ["--pixels"] if chosen == Format.SAVED_MODEL else []
-    found = parity.classify(folder, images.pixel_files, *options)
-    yield parity.compare("pixels", images.pixel_files, found, expected, TOLERANCE)
+def _checks(folder: Path, spec: ExportFormatSpec, images: SplitImages, expected: np.ndarray) -> Iterator[parity.Parity]:
+    script_options = ["--pixels"] if spec.takes == "files" else []
+    found = parity.classify(folder, images.pixel_files, *script_options)
+    yield parity.compare("pixels", images.pixel_files, found, expected, spec.tolerance)
     photographs = images.photograph_files
     if photographs:
         found = parity.classify(folder, list(photographs.values()))
         wanted = expected[list(photographs)]
-        yield parity.compare("photographs", list(photographs.values()), found, wanted, TOLERANCE)
+        yield parity.compare("photographs", list(photographs.values()), found, wanted, spec.tolerance)
 
 
-def _require_quantized(trained: TrainedRun, folder: Path, split: str) -> dict[str, Any]:
-    """Return how a quantized model does on the images of a split, or refuse it."""
+def _require_alike(trained: TrainedRun, folder: Path, split: str) -> dict[str, Any]:
+    """Return how a model with smaller numbers does on the images of a split, or refuse it."""
     images = golden.read(trained, split, _NUM_MEASURED)
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / f"{number:04}.png" for number in range(len(images.names))]
@@ -150,7 +157,7 @@ def _require_quantized(trained: TrainedRun, folder: Path, split: str) -> dict[st
             f"expected a quantized model that agrees with the network on {MIN_AGREEMENT:.0%} of the {split} images and"
             f" loses at most {MAX_LOST_ACCURACY:.3f} of accuracy, received {agreement:.1%} and accuracy {accuracy:.3f}"
             f" instead of {accuracy_before:.3f}",
-            hint="float16 and dynamic lose less than int8",
+            hint="fewer bits lose more: of LiteRT's, float16 and dynamic lose less than int8",
         )
     return {
         "split": split,

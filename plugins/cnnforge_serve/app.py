@@ -14,12 +14,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import ClientDisconnect
 
 import cnnforge
-from cnnforge_serve import answers
+from cnnforge_serve import openapi
 from cnnforge_serve.batching import WorkerFailedError
+from cnnforge_serve.browser_page import page_router
 from cnnforge_serve.endpoints import Endpoints
 from cnnforge_serve.limits import RETRY_AFTER
 from cnnforge_serve.metrics import Measured
-from cnnforge_serve.page import page_router
 from cnnforge_serve.service import Service
 
 _BEARER = HTTPBearer(auto_error=False)
@@ -41,7 +41,7 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
         lifespan=_lifespan(service),
     )
     _add_endpoints(app, service, [Depends(_token_check(token))] if token else [])
-    app.include_router(page_router(service.trained, needs_token=token is not None))
+    app.include_router(page_router(service, needs_token=token is not None))
     app.add_exception_handler(ClientDisconnect, _nobody_there)
     app.add_exception_handler(WorkerFailedError, _worker_failed)
     app.add_middleware(Measured, metrics=service.metrics, paths=frozenset(app.openapi()["paths"]))
@@ -51,8 +51,9 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
 def _add_endpoints(app: FastAPI, service: Service, protected: list[Any]) -> None:
     endpoints, limits = Endpoints(service), service.limits
     post = functools.partial(app.add_api_route, methods=["POST"], dependencies=protected)
-    post("/predict", endpoints.predict, **answers.predict(limits, service.example()))
-    post("/explain", endpoints.explain, **answers.explain(limits))
+    post("/predict", endpoints.predict, **openapi.predict(limits, service.example()))
+    if service.explainer is not None:
+        post("/explain", endpoints.explain, **openapi.explain(limits))
     app.add_api_route("/metrics", endpoints.metrics, dependencies=protected)
     app.add_api_route("/healthz", endpoints.healthz)
     app.add_api_route("/readyz", endpoints.readyz)

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import RunArgument, load_trained
+from cnnforge.cli import RunArgument, load_trained, registry
 from cnnforge.errors import RecipeError
+from cnnforge.host import ExplainerSpec
 
+_EXPLAINER = "grad_cam"  # what the page shows where the network looks with
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -41,6 +43,8 @@ def serve(
     with needs_extra("serve"):
         from cnnforge_serve.limits import Limits
         from cnnforge_serve.server import listen, serve as answer
+    explainers = registry().catalogue(ExplainerSpec)
+    explainer = explainers.get(_EXPLAINER) if _EXPLAINER in explainers.entries else None
     listening = listen(host, port)
     if token is None and not host.startswith(_LOOPBACK):
         typer.echo(f"warning: whoever reaches {host} may ask; a token in CNNFORGE_TOKEN prevents it", err=True)
@@ -48,7 +52,7 @@ def serve(
     from cnnforge_serve.app import create_app
     from cnnforge_serve.service import Service
 
-    service = Service(trained, Limits(max_bytes, max_images, max_pixels, queue, timeout))
+    service = Service(trained, Limits(max_bytes, max_images, max_pixels, queue, timeout), explainer=explainer)
     url = _url(host, listening.getsockname()[1])
 
     def say_start() -> None:

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.data import UnreadableImageError, decode
-from cnnforge.evaluation import answer, rank, transparent
+from cnnforge.evaluation import answer, heatmaps, rank, transparent
+from cnnforge.host import Entry, ExplainerSpec
 from cnnforge.network import BATCH_SIZE, Predictor
 from cnnforge.runs import TrainedRun
 from cnnforge.system import num_processors
-from cnnforge_explain.grad_cam import grad_cam
 from cnnforge_serve.batching import Batcher
 from cnnforge_serve.limits import Limits, Load
 from cnnforge_serve.metrics import Metrics
@@ -33,10 +33,19 @@ class Service:
         trained: The run. Its files are not looked at any more.
         limits: What is taken at most.
         max_batch: Images computed at once.
+        explainer: What shows where the network looks; None: nothing does.
     """
 
-    def __init__(self, trained: TrainedRun, limits: Limits, max_batch: int = BATCH_SIZE) -> None:
+    def __init__(
+        self,
+        trained: TrainedRun,
+        limits: Limits,
+        max_batch: int = BATCH_SIZE,
+        *,
+        explainer: Entry[ExplainerSpec] | None = None,
+    ) -> None:
         self.trained = trained
+        self.explainer = explainer
         self.limits = limits
         self.metrics = Metrics()
         self.load = Load(limits)
@@ -94,12 +103,13 @@ class Service:
             pixels: The image.
             class_index: The class; None: the most probable.
         """
+        assert self.explainer is not None  # noqa: S101 - without one there is no /explain
         if class_index is None:
             class_index = int((await self.batcher.probabilities(pixels)).argmax())
-        evidence = await self.batcher.run(
-            functools.partial(grad_cam, self.trained.model, pixels[np.newaxis], class_index)
+        explain = functools.partial(
+            heatmaps, self.explainer, self.trained.model, pixels[np.newaxis], np.array([class_index])
         )
-        return await asyncio.to_thread(_png, transparent(evidence[0]))
+        return await asyncio.to_thread(_png, transparent((await self.batcher.run(explain))[0]))
 
     def _warm_predictor(self) -> Predictor:
         """Return a predictor that has met every size of batch, each of which takes a backend seconds at first."""

@@ -17,16 +17,16 @@ import numpy as np
 
 from cnnforge.cli.table import render
 from cnnforge.host.plugin_host import PluginHost
-from cnnforge.host.registry import Registry
+from cnnforge.host.registry import Entry, Registry
 from cnnforge.runs.naming import find_run
 from cnnforge.runs.trained_run import load_trained_run
 from cnnforge.system.reporter import SilentReporter
-from cnnforge_export import golden, parity
+from cnnforge_export import cnnforge_export_formats, golden, parity
 from cnnforge_export.export import export
-from cnnforge_export.formats import Format, Quantization
 from cnnforge_export.golden import SplitImages
 
-MODELS = [*((chosen, None) for chosen in Format), *((Format.LITERT, quantize) for quantize in Quantization)]
+SPECS = {spec.name: spec for spec in cnnforge_export_formats()}
+MODELS = [*((name, {}) for name in SPECS), *(("litert", {"quantize": q}) for q in ("float16", "dynamic", "int8"))]
 
 
 def main() -> None:
@@ -45,11 +45,12 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         rows = []
-        for chosen, quantize in MODELS:
-            name = f"{chosen} {quantize or ''}".strip()
+        for chosen, settings in MODELS:
+            spec = SPECS[chosen]
+            name = " ".join([chosen, *settings.values()])
             out = Path(folder) / name.replace(" ", "-")
-            export(trained, chosen, quantize, out, SilentReporter())
-            options = ["--pixels"] if chosen == Format.SAVED_MODEL else []
+            export(trained, Entry(spec, "cnnforge:export"), spec.options(**settings), out, SilentReporter())
+            options = ["--pixels"] if spec.takes == "files" else []
             for checked, files, options_, wanted in (
                 ("pixels", pixel_files, options, range(len(images.names))),
                 ("photographs", photograph_files, [], images.photograph_files),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,47 @@ def test_given_images_are_explained_each_with_its_maps_and_the_table_fits(cli, t
     assert [group["photographs"][0]["label"] for group in found["groups"]] == ["", ""]
     assert all(group["photographs"][0]["maps"] for group in found["groups"])
     assert "<b>&.png" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+EXPLAINERS = """
+import cnnforge
+
+
+@cnnforge.hookimpl
+def cnnforge_explainers():
+    yield cnnforge.ExplainerSpec(name="bright", title="<Brightness>", explain="bright_places:bright")
+    yield cnnforge.ExplainerSpec(name="broken", title="Broken", explain="bright_places:broken")
+
+
+def bright(model, images, classes):
+    return images.mean(axis=-1) / 255
+
+
+def broken(model, images, classes):
+    raise KeyError("no layer of that name")
+"""
+
+
+def test_another_explainer_is_shown_and_one_that_raises_is_named_and_left_out(cli, trained, tmp_path, few):
+    plugin = tmp_path / "bright_places.py"
+    plugin.write_text(EXPLAINERS)
+    before = json.loads(cli("explain", str(trained.run), "--out", str(tmp_path / "before"), "--json").out)
+    done = cli("explain", str(trained.run), "--plugin", str(plugin), "--out", str(tmp_path / "out"), "--json")
+    sys.modules.pop("bright_places")
+    assert done.code == 0, done.err
+    assert "explainer broken is left out: KeyError: 'no layer of that name'" in " ".join(done.err.split())
+    found = json.loads(done.out)
+    assert found["others"] == {"bright": "<Brightness>"}
+    assert found["left_out"] == {"broken": "KeyError: 'no layer of that name'"}
+    for group in found["groups"]:
+        for photograph in group["photographs"]:
+            assert (tmp_path / "out" / photograph.pop("others")["bright"]).is_file()
+    for group in before["groups"]:
+        assert [photograph.pop("others") for photograph in group["photographs"]] == [{}] * len(group["photographs"])
+    assert (found["groups"], found["agreement"]) == (before["groups"], before["agreement"])
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count(">&lt;Brightness&gt;</span>") == sum(len(group["photographs"]) for group in found["groups"])
+    assert "Explainer broken is left out" in page
 
 
 def test_what_is_no_image_is_named(cli, trained, tmp_path):

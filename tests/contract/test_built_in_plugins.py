@@ -7,7 +7,11 @@ from typing import Any
 
 import cnnforge_catsdogs
 import cnnforge_directory
-from cnnforge.testing import ArchitectureContract, DataSourceContract
+import cnnforge_explain
+import cnnforge_export
+from cnnforge.testing import ArchitectureContract, DataSourceContract, ExplainerContract, ExportFormatContract
+
+FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 
 
 class TestCatsDogsCnn(ArchitectureContract):
@@ -31,3 +35,19 @@ class TestCatsDogsPhotographs(DataSourceContract):
         for before, after in (("blue", "Cat"), ("red", "Dog")):
             (tiny_images / before).rename(tiny_images / after)
         return {"path": str(tiny_images)}
+
+
+class TestGradCam(ExplainerContract):
+    spec, _ = cnnforge_explain.cnnforge_explainers()
+
+
+class TestOcclusion(ExplainerContract):
+    _, spec = cnnforge_explain.cnnforge_explainers()
+
+
+class TestKerasFormat(ExportFormatContract):
+    spec = FORMATS["keras"]
+
+
+class TestOnnxFormat(ExportFormatContract):
+    spec = FORMATS["onnx"]

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from cnnforge.data.preparing import open_source
-from cnnforge.errors import DataError, ExportError, RecipeError
+from cnnforge.errors import DataError, ExportError
+from cnnforge.host import Entry
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
@@ -29,8 +30,7 @@ from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run
 from cnnforge.runs.trained_run import TrainedRun, load_trained_run
 from cnnforge.system.reporter import SilentReporter
-from cnnforge_export import export as exporting, formats, golden, litert
-from cnnforge_export.formats import Format, Quantization
+from cnnforge_export import LiteRTOptions, cnnforge_export_formats, export as exporting, golden, writers
 from tests.e2e import residual
 
 COMMON = ["training.epochs=1", "training.batch_size=16", "data.test_fraction=0.25"]
@@ -45,11 +45,13 @@ RUNS = {
         "architecture.filters=[4]", "architecture.dense_units=8",
     ],
 }  # fmt: skip
+FORMATS = {spec.name: Entry(spec, "cnnforge:export") for spec in cnnforge_export_formats()}
+QUANTIZATIONS = ["float16", "dynamic", "int8"]
 NUM_CLASSES = {"classic": 2, "residual": 3, "grey": 2}
 EXPORTS = [
-    *(("classic", chosen) for chosen in Format),
-    *(("residual", chosen) for chosen in (Format.SAVED_MODEL, Format.ONNX, Format.LITERT)),
-    *(("grey", chosen) for chosen in (Format.SAVED_MODEL, Format.ONNX)),
+    *(("classic", chosen) for chosen in FORMATS),
+    *(("residual", chosen) for chosen in ("saved-model", "onnx", "litert")),
+    *(("grey", chosen) for chosen in ("saved-model", "onnx")),
 ]
 
 
@@ -101,6 +103,11 @@ def trained(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Cal
     return get
 
 
+def export(trained: TrainedRun, chosen: str, out: Path, **options: Any) -> dict[str, Any]:
+    entry = FORMATS[chosen]
+    return exporting.export(trained, entry, entry.spec.options(**options), out, SilentReporter())
+
+
 @pytest.fixture(scope="module")
 def exported(
     trained: Callable[[str], TrainedRun], tmp_path_factory: pytest.TempPathFactory
@@ -109,10 +116,10 @@ def exported(
     folder = tmp_path_factory.mktemp("exports")
     known: dict[Path, dict[str, Any]] = {}
 
-    def get(name: str, chosen: Format, quantize: Quantization | None = None) -> tuple[Path, dict[str, Any]]:
-        out = folder / f"{name}-{chosen}-{quantize}"
+    def get(name: str, chosen: str, **options: Any) -> tuple[Path, dict[str, Any]]:
+        out = folder / "-".join([name, chosen, *options.values()])
         if out not in known:
-            known[out] = exporting.export(trained(name), chosen, quantize, out, SilentReporter())
+            known[out] = export(trained(name), chosen, out, **options)
         return out, known[out]
 
     return get
@@ -123,7 +130,7 @@ def read_csv(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("name", "chosen"), EXPORTS)
-def test_every_format_says_what_the_network_says(name: str, chosen: Format, exported: Any) -> None:
+def test_every_format_says_what_the_network_says(name: str, chosen: str, exported: Any) -> None:
     folder, facts = exported(name, chosen)
     assert [check["checked"] for check in facts["checks"]] == ["pixels", "photographs"]
     for check in facts["checks"]:
@@ -134,8 +141,8 @@ def test_every_format_says_what_the_network_says(name: str, chosen: Format, expo
     assert facts["class_names"] == [f"class_{label}" for label in range(NUM_CLASSES[name])]
 
 
-@pytest.mark.parametrize("chosen", list(Format))
-def test_the_consumers_script_works_without_cnnforge(chosen: Format, exported: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", list(FORMATS))
+def test_the_consumers_script_works_without_cnnforge(chosen: str, exported: Any, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(exported("classic", chosen)[0], tmp_path / "elsewhere"))
     expected = read_csv((folder / "golden/expected.csv").read_text(encoding="utf-8"))
     files = [row[0] for row in expected[1:]]
@@ -155,7 +162,7 @@ def test_the_consumers_script_works_without_cnnforge(chosen: Format, exported: A
 def test_a_saved_model_takes_files_of_any_size_together_and_names_the_classes(exported: Any, trained: Any) -> None:
     import tensorflow as tf
 
-    folder, _ = exported("residual", Format.SAVED_MODEL)
+    folder, _ = exported("residual", "saved-model")
     classify = tf.saved_model.load(str(folder / "model")).signatures["serving_default"]
     images = golden.read(trained("residual"), "test", 9)
     outputs = classify(files=tf.constant([content for content, _ in images.photographs.values()]))
@@ -170,7 +177,7 @@ def test_onnx_takes_images_of_any_size_and_number(exported: Any, trained: Any) -
     import onnx
     import onnxruntime
 
-    folder, _ = exported("residual", Format.ONNX)
+    folder, _ = exported("residual", "onnx")
     session = onnxruntime.InferenceSession(folder / "model.onnx")
     predictor = trained("residual").predictor()
     for number, size in ((1, (24, 24)), (3, (61, 80)), (2, (90, 30))):
@@ -185,7 +192,7 @@ def test_onnx_takes_images_of_any_size_and_number(exported: Any, trained: Any) -
 def test_litert_takes_any_number_of_images(exported: Any, trained: Any) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    folder, _ = exported("residual", Format.LITERT)
+    folder, _ = exported("residual", "litert")
     classify = Interpreter(str(folder / "model.tflite")).get_signature_runner()
     images = golden.read(trained("residual"), "test", 7).pixels
     for number in (1, 7, 2):
@@ -193,17 +200,17 @@ def test_litert_takes_any_number_of_images(exported: Any, trained: Any) -> None:
         np.testing.assert_allclose(found, trained("residual").predictor()(images[:number]), atol=1e-5)
 
 
-@pytest.mark.parametrize("quantize", list(Quantization))
-def test_quantized_models_are_smaller_and_measured(quantize: Quantization, exported: Any) -> None:
-    exact, _ = exported("classic", Format.LITERT)
-    folder, facts = exported("classic", Format.LITERT, quantize)
+@pytest.mark.parametrize("quantize", QUANTIZATIONS)
+def test_quantized_models_are_smaller_and_measured(quantize: str, exported: Any) -> None:
+    exact, _ = exported("classic", "litert")
+    folder, facts = exported("classic", "litert", quantize=quantize)
     measured = facts["quantization"]
     assert (facts["quantize"], measured["split"]) == (quantize, "test")
     assert measured["num_images"] == facts["checks"][0]["num_images"] > 10  # a small split: all of it is golden
     assert measured["agreement"] == 1 - facts["checks"][0]["num_other_class"] / measured["num_images"]
     assert abs(measured["accuracy_before"] - measured["accuracy"]) <= 1 - measured["agreement"]
     assert 0 < facts["checks"][0]["max_difference"] < 0.2
-    if quantize == Quantization.INT8:
+    if quantize == "int8":
         assert smaller(folder / "model.tflite", exact / "model.tflite")
 
 
@@ -213,15 +220,20 @@ def smaller(first: Path, second: Path) -> bool:
 
 def test_int8_is_calibrated_on_the_training_split(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:
     seen: list[np.ndarray] = []
-    monkeypatch.setattr(litert, "write", lambda trained, path, quantize, calibration: seen.append(calibration))
-    with pytest.raises(ExportError):  # there is no model, so the script fails
-        exporting.export(trained("classic"), Format.LITERT, Quantization.INT8, tmp_path / "x", SilentReporter())
+
+    def settings(quantize: str, calibration: np.ndarray) -> dict[str, Any]:
+        seen.append(calibration)
+        raise ValueError(quantize)
+
+    monkeypatch.setattr(writers, "_litert_settings", settings)
+    with pytest.raises(ExportError, match="int8"):
+        export(trained("classic"), "litert", tmp_path / "x", quantize="int8")
     expected = golden.read(trained("classic"), "train", 200).pixels
     np.testing.assert_array_equal(seen[0], expected)
 
 
 def test_the_files_are_those_that_the_description_lists(exported: Any) -> None:
-    folder, facts = exported("classic", Format.ONNX)
+    folder, facts = exported("classic", "onnx")
     assert set(facts["sha256"]) == {"model.onnx", "classify.py", "golden/expected.csv"}
     for name, digest in facts["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
@@ -231,7 +243,7 @@ def test_the_files_are_those_that_the_description_lists(exported: Any) -> None:
 def test_the_reference_names_every_key_and_file(exported: Any) -> None:
     page = Path(__file__).parents[2] / "docs" / "reference" / "export.md"
     documented = set(re.findall(r"`([\w./]+)`", page.read_text(encoding="utf-8")))
-    folder, facts = exported("classic", Format.LITERT, Quantization.INT8)
+    folder, facts = exported("classic", "litert", quantize="int8")
     keys = {*facts, *facts["input"], *facts["run"], *facts["checks"][0], *facts["quantization"]}
     assert keys - documented == set()
     paths = {path.relative_to(folder).as_posix() for path in folder.glob("*")} - {"golden"}
@@ -240,35 +252,31 @@ def test_the_reference_names_every_key_and_file(exported: Any) -> None:
     assert len(paths) == 6
 
 
-def wrong_weights(trained: TrainedRun) -> Callable[[TrainedRun, Any, Any, Path], None]:
-    def convert(_: TrainedRun, chosen: Any, quantize: Any, path: Path) -> None:
+def test_a_model_that_says_something_else_is_not_left_behind(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    def wrong_weights(trained: TrainedRun, path: Path, options: Any) -> None:
         other = keras.models.clone_model(trained.model)
         other.set_weights([weight * -1 for weight in trained.model.get_weights()])
         other.save(path)
 
-    return convert
-
-
-def test_a_model_that_says_something_else_is_not_left_behind(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(exporting, "_convert", wrong_weights(trained("classic")))
+    monkeypatch.setattr(writers, "write_keras", wrong_weights)
     with pytest.raises(ExportError, match=r"golden/pixels/\d{4}\.png") as failed:
-        exporting.export(trained("classic"), Format.KERAS, None, tmp_path / "x", SilentReporter())
+        export(trained("classic"), "keras", tmp_path / "x")
     assert failed.value.exit_code == 9
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_quantized_model_that_loses_too_much_is_refused(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    real = litert.write
+    real = writers.write_litert
 
-    def worse(trained: TrainedRun, path: Path, quantize: Any, calibration: Any) -> None:
+    def worse(trained: TrainedRun, path: Path, options: LiteRTOptions) -> None:
         weights = trained.model.get_weights()
         trained.model.set_weights([weight * -1 for weight in weights])
-        real(trained, path, quantize, calibration)
+        real(trained, path, options)
         trained.model.set_weights(weights)
 
-    monkeypatch.setattr(litert, "write", worse)
+    monkeypatch.setattr(writers, "write_litert", worse)
     with pytest.raises(ExportError, match=r"agrees with the network on 95% of the test images"):
-        exporting.export(trained("classic"), Format.LITERT, Quantization.FLOAT16, tmp_path / "x", SilentReporter())
+        export(trained("classic"), "litert", tmp_path / "x", quantize="float16")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -276,9 +284,16 @@ def test_a_network_that_cannot_be_converted_is_named(trained: Any, tmp_path: Pat
     def refuse(*arguments: Any) -> None:
         raise ValueError("no such\noperation")
 
-    monkeypatch.setattr(litert, "write", refuse)
+    monkeypatch.setattr(writers, "write_litert", refuse)
     with pytest.raises(ExportError, match="a network that litert can hold, received ValueError: no such operation"):
-        exporting.export(trained("classic"), Format.LITERT, None, tmp_path / "x", SilentReporter())
+        export(trained("classic"), "litert", tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_that_writes_nothing_is_named(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(writers, "write_keras", lambda *arguments: None)
+    with pytest.raises(ExportError, match=r"'keras' of plugin cnnforge:export: expected .* to write model\.keras"):
+        export(trained("classic"), "keras", tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -290,7 +305,7 @@ def test_photographs_that_have_changed_are_named(trained: Any, tmp_path: Path, m
     try:
         (path / name).write_bytes(content + b"x")
         with pytest.raises(DataError, match=f"{name} in .* as it was in training, received another content"):
-            exporting.export(classic, Format.KERAS, None, tmp_path / "x", SilentReporter())
+            export(classic, "keras", tmp_path / "x")
     finally:
         (path / name).write_bytes(content)
     assert not (tmp_path / "x").exists()
@@ -303,8 +318,3 @@ def test_large_photographs_are_left_out_beyond_the_room_for_them(trained: Any) -
     fewer = golden.read(trained("classic"), "test", 10, max_photograph_bytes=sum(sizes) - 1)
     assert len(fewer.photographs) < 10
     assert len(fewer.names) == 10
-
-
-def test_an_existing_folder_is_not_touched(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="exists already"):
-        formats.check(Format.KERAS, None, tmp_path)

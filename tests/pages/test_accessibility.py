@@ -86,6 +86,7 @@ def classes(number: int) -> Callable[[Path], Path]:
 def explanation(path: Path) -> Path:
     """A page of `cnnforge explain` with a labelled group and a given image."""
     one = {"predicted": "dog", "probability": 0.9, "photograph": "p", "grad_cam": "p", "occlusion": "p", "maps": ["p"]}
+    one |= {"others": {"gradients": "p"}}
     groups = [
         {
             "title": "worst mistakes",
@@ -101,6 +102,8 @@ def explanation(path: Path) -> Path:
         "architecture": "catsdogs_cnn",
         "filters": "p",
         "groups": groups,
+        "others": {"gradients": "Gradients"},
+        "left_out": {"broken": "ValueError: no"},
     }
     content |= {"kernel_shape": [3, 3, 3, 16], "layers": [{"name": "convolution_1", "shape": [148, 148, 16]}]}
     content |= {"agreement": {"num_photographs": 3, "mean": 0.5, "lowest": 0.1, "highest": 0.9}}

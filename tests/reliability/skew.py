@@ -113,14 +113,17 @@ def served(directory: RunDir, data: Path, names: list[str]) -> np.ndarray:
 
 def exports(directory: RunDir) -> dict[str, float]:
     """The largest difference of a probability for each format, each in its own runtime and process."""
+
+    from cnnforge.host import Entry
     from cnnforge.system.reporter import SilentReporter
+    from cnnforge_export import cnnforge_export_formats
     from cnnforge_export.export import export
-    from cnnforge_export.formats import Format
 
     found = {}
-    for chosen in Format:
-        facts = export(trained_run(directory), chosen, None, directory.path.parent / str(chosen), SilentReporter())
-        found[f"export {chosen}"] = max(check["max_difference"] for check in facts["checks"])
+    for spec in cnnforge_export_formats():
+        entry, out = Entry(spec, "cnnforge:export"), directory.path.parent / spec.name
+        facts = export(trained_run(directory), entry, spec.options(), out, SilentReporter())
+        found[f"export {spec.name}"] = max(check["max_difference"] for check in facts["checks"])
     return found
 
 

@@ -81,6 +81,7 @@ function fill(list, entry, file, probabilities) {
     button.style.setProperty("--share", share);
     button.querySelector("bdi").textContent = name;
     button.querySelector("span").textContent = percent(share);
+    button.disabled = !("explains" in visit.dataset); // nothing here says where it looks
     button.addEventListener("click", () => toggle(entry, button, file, name));
     list.append(item);
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from PIL import Image
 from cnnforge.evaluation import examples
 from cnnforge.evaluation.examples import write_examples
 from cnnforge.evaluation.predictions import Predictions
+from cnnforge.host import Catalogue, ExplainerSpec, PluginHost, Registry
 from cnnforge.runs.run_dir import RunDir
 from tests.unit.network import networks
 
@@ -38,11 +40,18 @@ def predictions(split: str = "test") -> Predictions:
     return Predictions(split, ["cat", "dog"], names, labels, np.stack([1 - second, second], axis=1))
 
 
-def write(path: Path, model: keras.Model, split: str = "test") -> tuple[RunDir, dict]:
+def explainers(**switches: str) -> Catalogue[ExplainerSpec]:
+    return Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": "", **switches})).catalogue(ExplainerSpec)
+
+
+def write(
+    path: Path, model: keras.Model, split: str = "test", found: Catalogue[ExplainerSpec] | None = None
+) -> tuple[RunDir, dict]:
     path.mkdir(exist_ok=True)
+    found = explainers() if found is None else found
     run_dir = RunDir(path)
     rows = np.arange(NUM_IMAGES) + 100
-    write_examples(run_dir, predictions(split), Rows(), rows, model=model, num_mistakes=5)
+    write_examples(run_dir, predictions(split), Rows(), rows, model=model, explainers=found, num_mistakes=5)
     return run_dir, json.loads(run_dir.examples.read_text(encoding="utf-8"))
 
 
@@ -62,6 +71,36 @@ def test_mistakes_and_doubtful_ones_get_grad_cam(tmp_path):
     assert set(content["grad_cam"]) == {f"Cat/{i}.jpg" for i in (0, 1, *range(14, 26))}
     with Image.open(run_dir.path / content["grad_cam"]["Cat/0.jpg"]) as picture:
         assert picture.size == networks.SHAPE[1::-1]
+
+
+def test_without_the_explainer_there_are_no_pictures_and_no_error(tmp_path):
+    off = explainers(CNNFORGE_DISABLE_PLUGINS="explain")
+    run_dir, content = write(tmp_path, networks.functional(2), found=off)
+    assert set(content) == {"doubtful", "label_errors"}
+    assert {path.name for path in run_dir.examples_dir.iterdir()} == {f"{i:05}.jpg" for i in range(14, 26)}
+
+
+def test_an_explainer_that_two_plugins_bring_is_said(tmp_path):
+    found = explainers()
+    found.entries["grad_cam"] *= 2
+    _, content = write(tmp_path, networks.functional(2), found=found)
+    assert content["grad_cam"] == {}
+    assert "'grad_cam' is claimed by" in content["grad_cam_error"]
+
+
+@pytest.mark.parametrize(
+    ("maps", "problem"),
+    [
+        (lambda images: np.zeros((1, 2, 3)), r"expected maps of shape \(14, 32, 32\), received \(1, 2, 3\)"),
+        (lambda images: np.full(images.shape[:3], 2.0), "expected maps from 0 to 1, received 2 to 2"),
+        (lambda images: np.full(images.shape[:3], np.nan), "expected maps from 0 to 1, received nan to nan"),
+    ],
+)
+def test_what_is_no_map_is_named(tmp_path, monkeypatch, maps, problem):
+    monkeypatch.setattr("cnnforge_explain.grad_cam.grad_cam", lambda model, images, classes: maps(images))
+    _, content = write(tmp_path, networks.functional(2))
+    assert content["grad_cam"] == {}
+    assert re.search(problem, content["grad_cam_error"])
 
 
 def test_exchanged_labels_are_suspected_where_the_network_was_not_trained(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from cnnforge.network.observed_model import ObservedModel
 from cnnforge_explain.grad_cam import evidence
-from cnnforge_explain.occlusion import Occlusion, occlude
+from cnnforge_explain.occlusion import Occlusion, occlude, occlusion
 from tests.unit.network import networks
 
 
@@ -21,6 +21,15 @@ def test_covering_the_evidence_costs_and_covering_what_contradicts_gains():
     row, column = np.unravel_index(found.heatmap().argmax(), networks.SHAPE[:2])
     assert networks.RED[0] <= row < networks.RED[0] + 6
     assert networks.RED[1] <= column < networks.RED[1] + 6
+
+
+def test_the_explainer_explains_each_image_for_its_class():
+    images = np.concatenate([networks.picture()] * 2)
+    maps = occlusion(networks.functional(2), images, np.array([1, 0]))
+    assert (maps.shape, maps.dtype) == ((2, *networks.SHAPE[:2]), np.float32)
+    for heatmap, (row, column) in zip(maps, (networks.RED, networks.BLUE), strict=True):
+        assert heatmap[row + 2, column + 2] == pytest.approx(1, abs=0.3)
+        assert heatmap.max() == 1
 
 
 def test_windows_cover_every_pixel_of_any_shape():

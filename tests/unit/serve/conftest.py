@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge_serve.limits import Limits
-from cnnforge_serve.service import Service
-from tests.serving import Running, load_run, make_run, running
+from tests.serving import Running, load_run, make_run, make_service, running
 
 
 @pytest.fixture(scope="package")
@@ -20,5 +18,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
 @pytest.fixture(scope="package")
 def server(trained: TrainedRun) -> Iterator[Running]:
     """A server with the default limits, shared by the tests that leave it as it is."""
-    with running(Service(trained, Limits())) as found:
+    with running(make_service(trained)) as found:
         yield found

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from cnnforge.runs.trained_run import TrainedRun
-from cnnforge_serve.answers import Answer, BadImages, Problem
 from cnnforge_serve.limits import Limits
+from cnnforge_serve.openapi import BadImages, PredictResponse, Problem
 from cnnforge_serve.service import Service
-from tests.serving import Running, expected, load_run, make_run, running
+from tests.serving import Running, expected, load_run, make_run, make_service, running
 from tests.unit.data.image_cases import JPEG, PICTURE, encode, with_orientation
 
 PNG = encode(PICTURE.rotate(90), "PNG")
@@ -75,7 +75,7 @@ def test_explain_takes_one_image(server: Running) -> None:
 
 
 def test_explaining_changes_no_bit_of_later_predictions(trained: TrainedRun) -> None:
-    with running(Service(trained, Limits())) as server:
+    with running(make_service(trained)) as server:
         server.client.post("/explain", content=JPEG)
         assert server.predict(JPEG).json()["predictions"][0]["probabilities"] == expected(trained, JPEG)
 
@@ -86,9 +86,18 @@ def test_a_photograph_is_turned_as_its_camera_says(server: Running) -> None:
     assert server.predict(turned).json()["predictions"][0]["probability"] == pytest.approx(upright, abs=0.02)
 
 
+def test_without_an_explainer_nothing_says_where_it_looks(trained: TrainedRun, server: Running) -> None:
+    with running(Service(trained, Limits())) as without:
+        assert without.client.post("/explain", content=JPEG).status_code == 404
+        assert without.predict(JPEG).json() == server.predict(JPEG).json()
+        assert "/explain" not in without.client.get("/openapi.json").json()["paths"]
+        assert "data-explains" not in without.client.get("/").text
+    assert "data-explains" in server.client.get("/").text
+
+
 def test_more_than_two_classes(tmp_path: Path) -> None:
     trained = load_run(make_run(tmp_path, ("daisy", "rose", "tulip")))
-    with running(Service(trained, Limits())) as server:
+    with running(make_service(trained)) as server:
         (prediction,) = server.predict(JPEG).json()["predictions"]
         assert prediction["probabilities"] == expected(trained, JPEG)
         assert server.client.post("/explain", params={"class": "tulip"}, content=JPEG).status_code == 200
@@ -99,7 +108,7 @@ def test_health(server: Running) -> None:
 
 
 def test_metrics_count_requests_images_and_batches(trained: TrainedRun) -> None:
-    with running(Service(trained, Limits())) as server:
+    with running(make_service(trained)) as server:
         server.client.post("/predict", files=[("a", JPEG), ("a", JPEG), ("a", b"text")])
         server.predict(b"text")
         server.client.get("/nowhere")
@@ -120,7 +129,7 @@ def test_metrics_count_requests_images_and_batches(trained: TrainedRun) -> None:
 
 
 def test_with_a_token_only_its_owner_may_ask(trained: TrainedRun) -> None:
-    with running(Service(trained, Limits()), token="s3cret") as server:
+    with running(make_service(trained), token="s3cret") as server:
         right = server.client.headers.pop("Authorization")
         for headers in (
             {},
@@ -139,7 +148,7 @@ def test_with_a_token_only_its_owner_may_ask(trained: TrainedRun) -> None:
 
 def test_the_description_covers_every_answer_and_its_examples_are_true(server: Running) -> None:
     described = server.client.get("/openapi.json").json()
-    models = {"Answer": Answer, "Problem": Problem, "BadImages": BadImages}
+    models = {"PredictResponse": PredictResponse, "Problem": Problem, "BadImages": BadImages}
     assert set(described["paths"]) == {"/predict", "/explain", "/metrics", "/healthz", "/readyz"}
     responses = described["paths"]["/predict"]["post"]["responses"]
     assert set(responses) == {"200", "400", "401", "408", "413", "415", "422", "503", "504"}
@@ -149,7 +158,7 @@ def test_the_description_covers_every_answer_and_its_examples_are_true(server: R
     grey = encode(Image.new("RGB", (32, 32), (128, 128, 128)), "PNG")
     example = responses["200"]["content"]["application/json"]["example"]
     assert example == server.client.post("/predict", files={"image": ("grey.png", grey)}).json()
-    assert described["components"]["schemas"]["Prediction"]["properties"]["predicted"]
+    assert described["components"]["schemas"]["ImagePrediction"]["properties"]["predicted"]
 
 
 def test_the_page_asks_for_nothing_elsewhere(server: Running) -> None:
@@ -164,5 +173,5 @@ def test_the_page_asks_for_nothing_elsewhere(server: Running) -> None:
 
 def test_the_page_escapes_what_the_run_says(tmp_path: Path) -> None:
     trained = load_run(make_run(tmp_path, ("<b>cat", "dog")))
-    with running(Service(trained, Limits())) as server:
+    with running(make_service(trained)) as server:
         assert "&lt;b&gt;cat, dog" in server.client.get("/").text

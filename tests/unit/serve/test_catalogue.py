@@ -16,7 +16,7 @@ from cnnforge.runs.trained_run import TrainedRun
 from cnnforge_serve import server as serve_server
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.service import Service
-from tests.serving import GatedService, Running, expected, running, wait_until
+from tests.serving import GatedService, Running, expected, make_service, running, wait_until
 from tests.unit.data.image_cases import BOMBS, CASES, JPEG, Case, encode, pattern
 
 # Pillow's warnings are silenced by the decoder's module; pytest puts its own filters in their place.
@@ -135,7 +135,7 @@ def test_srv03_a_body_of_unknown_length_is_refused_once_it_is_too_long(trained: 
 
 @pytest.mark.parametrize("path", ["/predict", "/explain"])
 def test_srv03_a_form_is_bounded_in_the_same_way(trained: TrainedRun, path: str) -> None:
-    with running(Service(trained, Limits(max_bytes=50_000))) as server:
+    with running(make_service(trained, Limits(max_bytes=50_000))) as server:
         answer = server.client.post(path, files={"image": ("a.jpg", bytes(60_000))})
         assert (answer.status_code, answer.json()["detail"]) == (413, "expected at most 50000 bytes")
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from cnnforge_serve.limits import Limits
 
 
-class Prediction(BaseModel):
+class ImagePrediction(BaseModel):
     """What is said of one image: the classes with their probabilities, or why there are none."""
 
     name: str = Field(description="the name the image was sent with; empty if it was the body itself")
@@ -19,10 +19,10 @@ class Prediction(BaseModel):
     error: str | None = Field(None, description="why the image cannot be used")
 
 
-class Answer(BaseModel):
+class PredictResponse(BaseModel):
     """The images of a request, in its order."""
 
-    predictions: list[Prediction]
+    predictions: list[ImagePrediction]
 
 
 class Problem(BaseModel):
@@ -34,7 +34,7 @@ class Problem(BaseModel):
 class BadImages(Problem):
     """Why no image of a request could be used."""
 
-    predictions: list[Prediction]
+    predictions: list[ImagePrediction]
 
 
 _FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, GIF, WebP or BMP"}
@@ -45,7 +45,7 @@ def predict(limits: Limits, example: dict[str, Any]) -> dict[str, Any]:
     """Return the description of ``/predict``; ``example`` is an answer for one image."""
     bad = {"detail": _BAD["error"], "predictions": [_BAD]}
     responses = {
-        200: _response("At least one image can be used", Answer, {"predictions": [example]}),
+        200: _response("At least one image can be used", PredictResponse, {"predictions": [example]}),
         **_problems(limits),
         422: _response("No image can be used", BadImages, bad),
     }

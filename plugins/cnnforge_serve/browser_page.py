@@ -8,8 +8,9 @@ from typing import Any
 import jinja2
 from fastapi import APIRouter, Response
 
-from cnnforge.report import numbers as formats
+from cnnforge.report import numbers
 from cnnforge.runs import TrainedRun
+from cnnforge_serve.service import Service
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -24,14 +25,15 @@ _HEADERS = {
 }
 
 
-def page_router(trained: TrainedRun, *, needs_token: bool) -> APIRouter:
+def page_router(service: Service, *, needs_token: bool) -> APIRouter:
     """Return the routes ``/``, ``/page.css`` and ``/page.js``."""
     router = APIRouter(include_in_schema=False)
     folder = files("cnnforge_serve") / "page"
     template = jinja2.Environment(autoescape=True).from_string((folder / "index.html.j2").read_text("utf-8"))
+    shown = {"needs_token": needs_token, "explains": service.explainer is not None}
     style = (files("cnnforge.report") / "templates" / "report.css").read_text("utf-8")
     contents = {
-        "/": ("text/html", template.render(facts(trained), needs_token=needs_token)),
+        "/": ("text/html", template.render(facts(service.trained), **shown)),
         "/page.css": ("text/css", style + (folder / "page.css").read_text("utf-8")),
         "/page.js": ("text/javascript", (folder / "page.js").read_text("utf-8")),
     }
@@ -50,8 +52,8 @@ def facts(trained: TrainedRun) -> dict[str, Any]:
         "recipe": run["recipe"],
         "architecture": trained.resolved.architecture.spec.name,
         "class_names": trained.class_names,
-        "accuracy": evaluation and formats.percent(evaluation["accuracy"]),
-        "num_images": evaluation and formats.count(evaluation["num_images"]),
+        "accuracy": evaluation and numbers.percent(evaluation["accuracy"]),
+        "num_images": evaluation and numbers.count(evaluation["num_images"]),
         "notice": run["data"].get("notice"),
     }
 

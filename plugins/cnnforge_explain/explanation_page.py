@@ -36,6 +36,8 @@ def write(explained: Explained, trained: TrainedRun, directory: Path) -> dict[st
         "filters": None if explained.kernel is None else pictures.save("filters.png", filter_sheet(explained.kernel)),
         "kernel_shape": None if explained.kernel is None else list(explained.kernel.shape),
         "layers": [{"name": stage.layer.name, "shape": list(stage.shape)} for stage in explained.stages],
+        "others": dict(explained.others),
+        "left_out": dict(explained.left_out),
         "groups": [
             {
                 "title": group.title,
@@ -88,6 +90,10 @@ def _save(explanation: Explanation, number: str, pictures: _Pictures, *, with_ma
         **{
             kind: None if heatmap is None else save(kind.replace("_", "-"), overlay(photograph.pixels, heatmap))
             for kind, heatmap in shown.items()
+        },
+        "others": {
+            name: save(f"other-{name}", overlay(photograph.pixels, heatmap))
+            for name, heatmap in explanation.others.items()
         },
         "maps": [
             pictures.save(f"{number}-maps-{layer}.png", map_sheet(maps))

@@ -1,0 +1,98 @@
+"""The contract of export formats, to subclass."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from cnnforge.errors import CnnforgeError
+from cnnforge.host import CommandSpec, Entry, ExportFormatSpec, PluginHost, Registry, import_deferred
+from cnnforge.system import SilentReporter
+from cnnforge.testing.failure import fail
+from cnnforge.testing.images import COLORS
+from cnnforge.testing.network import UNDER_TEST
+from cnnforge.testing.plugin import PluginContract
+from cnnforge.testing.plugin_checks import restored
+from cnnforge.testing.run import tiny_run
+
+_WITHOUT_CNNFORGE = (
+    "import runpy, sys; runpy.run_path('classify.py', run_name='__main__');"
+    "sys.exit(any(name.partition('.')[0] == 'cnnforge' for name in sys.modules))"
+)
+
+
+class ExportFormatContract(PluginContract):
+    """What every export format must keep. Subclass it in a class whose name starts with ``Test``, and set ``spec``.
+
+    Attributes:
+        spec: The format, as the plugin's hook returns it.
+        options: Options that differ from the defaults, as a recipe would write them; {} by default.
+    """
+
+    spec: ClassVar[ExportFormatSpec]
+    options: ClassVar[dict[str, Any]] = {}
+
+    @pytest.mark.parametrize("num_classes", [2, 3])
+    def test_an_export_passes_the_gate(
+        self, num_classes: int, tiny_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = self.exported(num_classes, tiny_images, tmp_path, monkeypatch)
+        check_script_alone(folder)
+
+    def exported(self, num_classes: int, images: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Return the folder of an export of a small network of that many classes; the test fails if it is refused."""
+        for name in self.spec.packages:
+            try:
+                distribution(name)
+            except PackageNotFoundError:
+                pytest.skip(f"{name} is not installed")
+        monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(folder / "cache"))
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+        for name in list(COLORS)[num_classes:]:
+            shutil.rmtree(images / name)
+        registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+        export = import_deferred(str(registry.catalogue(CommandSpec).get("export").spec.function), "command 'export'")
+        out, options = folder / "export", restored(self.spec.options, self.options)
+        trained = tiny_run(registry, images, folder)
+        try:
+            export(trained, Entry(self.spec, UNDER_TEST), options, out, SilentReporter())
+        except CnnforgeError as error:
+            fail(
+                f"{error}\nwith {options!r} and {num_classes} classes",
+                error.hint or "write a model that gives the probability of every class, and a script that prints it",
+                error,
+            )
+        return out
+
+
+def check_script_alone(folder: Path) -> None:
+    """Check that the script of an export works in another place, and without CNNForge."""
+    with (folder / "golden" / "expected.csv").open(encoding="utf-8", newline="") as file:
+        expected = [(row["file"], row["predicted"]) for row in csv.DictReader(file)]
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_CNNFORGE, *(name for name, _ in expected)],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        fail(
+            f"the script fails where it is shipped to, or imports CNNForge:\n{done.stderr}",
+            "find the model and export.json beside the script (Path(__file__).parent), and import nothing of CNNForge",
+        )
+    printed = [(row[0], row[1]) for row in list(csv.reader(done.stdout.splitlines()))[1:]]
+    if [name for name, _ in printed] != [name for name, _ in expected]:
+        fail("the script prints other lines than one for each image", "print a line for each image, in their order")
