@@ -68,10 +68,10 @@ class ExplainerContract(PluginContract):
         images = lesson(model, 4)[0]
         before, given = outputs_of(model, images), images.copy()
         explain(model, images, np.array([0, 1, 2, 0]))
-        if not np.array_equal(outputs_of(model, images), before):
-            fail("the network gives other probabilities afterwards", "work on a copy, or put back what is changed")
         if not np.array_equal(images, given):
             fail("the images are changed", "work on a copy of them")
+        if not np.array_equal(outputs_of(model, images), before):
+            fail("the network gives other probabilities afterwards", "work on a copy, or put back what is changed")
 
 
 def small_network(num_classes: int, channels: int = 3) -> keras.Model:
