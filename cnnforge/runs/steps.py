@@ -12,7 +12,7 @@ import keras
 from cnnforge.data import Feed, PreparedData, check_unchanged, epoch_order, prepare
 from cnnforge.errors import CnnforgeError, PluginError
 from cnnforge.evaluation import Predictions, predict_rows, write_evaluation, write_examples
-from cnnforge.host import Registry, import_deferred
+from cnnforge.host import ExplainerSpec, Registry, import_deferred
 from cnnforge.images import LabelledImages
 from cnnforge.network import Predictor, compiled_model, components, trained_model
 from cnnforge.recipe import ResolvedRecipe
@@ -169,9 +169,7 @@ def evaluate(run: Run, model: keras.Model, data: PreparedData, reporter: Reporte
     return predictions
 
 
-def explain(
-    run: Run, registry: Registry, model: keras.Model, data: PreparedData, predictions: Predictions
-) -> None:
+def explain(run: Run, registry: Registry, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
     """Write what the report shows of single photographs."""
     settings = run.resolved.recipe.evaluation
     rows = data.manifest.rows(settings.split)
