@@ -310,8 +310,8 @@ class AugmentationSpec(Spec):
     Args:
         summary: One line for ``cnnforge list``, at most 100 characters.
         apply: ``"package.module:function"`` with the signature ``apply(images, generator, options) -> images``: uint8,
-            shape (images, height, width, channels), changed or copied; everything random comes from the
-            ``numpy.random.Generator``, so that a run repeats and resumes to the bit.
+            shape (images, height, width, 1 or 3), changed or copied; everything random comes from the
+            ``numpy.random.Generator``, so that a run repeats and resumes to the bit. Several threads may call it.
         options: Its settings, beside its name in ``training.augmentation.extra``.
     """
 
@@ -333,7 +333,18 @@ class SearchAlgorithmSpec(Spec):
     Args:
         summary: One line for ``cnnforge list``, at most 100 characters.
         oracle: ``"package.module:function"`` with the signature
-            ``oracle(*, objective, hyperparameters, max_trials, seed, epochs) -> keras_tuner.Oracle``.
+            ``oracle(*, objective, hyperparameters, seed, epochs) -> keras_tuner.Oracle``: a ``keras_tuner.Objective``,
+            the ``keras_tuner.HyperParameters`` of the space, a whole number above 0 and the epochs of a whole training.
+            The study says how many trials there are. What the oracle proposes must follow from these, the trials so far
+            and its own ``_random_state`` and ``_seed_state``, which are set anew for each trial, so that a study that
+            was interrupted goes on as if it had not been.
+        accepts_trials: Whether it takes trials that it did not propose, as an oracle does that looks at nothing but the
+            trials so far. Then the recipe's own configuration is the first trial, and ``--fork`` takes trials over.
+        rounds: ``"package.module:function"`` with the signature ``rounds(epochs, num_configurations) -> int``, for an
+            oracle that divides the epochs among rounds as Keras Tuner's Hyperband does, with ``tuner/epochs``, where a
+            trial ends, and ``tuner/trial_id``, from which it goes on, among a trial's values. It returns how many
+            trials there are, and raises a ``RecipeError`` where the space is too small (None: it is a continuum);
+            light. None: every trial is a whole training, and the recipe says how many there are.
     """
 
     kind: ClassVar[str] = "search algorithm"
@@ -341,9 +352,11 @@ class SearchAlgorithmSpec(Spec):
 
     summary: str
     oracle: str
+    accepts_trials: bool = False
+    rounds: str | None = None
 
     def deferred_names(self) -> tuple[str, ...]:
-        return (self.oracle,)
+        return (self.oracle,) if self.rounds is None else (self.oracle, self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

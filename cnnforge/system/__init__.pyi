@@ -10,6 +10,7 @@ from .extras import needs_extra as needs_extra
 from .files import expanded as expanded, read_lines as read_lines, storage_errors as storage_errors
 from .interrupt import Interrupt as Interrupt
 from .processes import (
+    attempt as attempt,
     call_elsewhere as call_elsewhere,
     ending as ending,
     peak_memory_bytes as peak_memory_bytes,

@@ -1,12 +1,17 @@
-"""Processes: calling a function in one of its own, and how much memory this one has used."""
+"""Processes: calling a function in one of its own, what comes back of it, and how much memory this one has used."""
+
+
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _CALL = """\
@@ -60,3 +65,24 @@ def peak_memory_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def attempt(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Exception | None, Any]:
+    """Call a function; return what it raised or None, and its result. What it raised can be sent to other processes.
+
+    For executors: what a worker sends back of a task, whatever comes of it.
+    """
+    try:
+        return None, function(*args, **kwargs)
+    except BaseException as error:  # whatever it is, the parent decides
+        return _sendable(error), None
+
+
+def _sendable(error: BaseException) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - what we have just made
+    except Exception:  # anything may go wrong when foreign exceptions are pickled
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")

@@ -7,13 +7,6 @@ from collections.abc import Iterator
 import cnnforge
 from cnnforge_tuning.settings import ExecutorOptions, LocalOptions, TuningOptions
 
-_ORACLES = {
-    "bayesian": "A Gaussian process over the trials so far proposes the next one",
-    "grid": "Every configuration in turn",
-    "hyperband": "Many short trials, of which the better ones go on",
-    "random": "Configurations drawn at random, none twice",
-}
-
 
 @cnnforge.hookimpl
 def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
@@ -32,7 +25,7 @@ def cnnforge_settings() -> Iterator[cnnforge.SettingsSpec]:
         section="tuning",
         options=TuningOptions,
         check="cnnforge_tuning.ranges:check",
-        describe="cnnforge_tuning.describe:describe",
+        describe="cnnforge_tuning.space:shown",
     )
     yield cnnforge.SettingsSpec(section="executor", options=ExecutorOptions)
 
@@ -40,8 +33,29 @@ def cnnforge_settings() -> Iterator[cnnforge.SettingsSpec]:
 @cnnforge.hookimpl
 def cnnforge_search_algorithms() -> Iterator[cnnforge.SearchAlgorithmSpec]:
     """Bring Keras Tuner's four oracles."""
-    for name, summary in _ORACLES.items():
-        yield cnnforge.SearchAlgorithmSpec(name=name, summary=summary, oracle=f"cnnforge_tuning.oracles:{name}")
+    yield cnnforge.SearchAlgorithmSpec(
+        name="random",
+        summary="Configurations drawn at random, none twice",
+        oracle="cnnforge_tuning.oracles:random",
+        accepts_trials=True,
+    )
+    yield cnnforge.SearchAlgorithmSpec(
+        name="bayesian",
+        summary="A Gaussian process over the trials so far proposes the next one",
+        oracle="cnnforge_tuning.oracles:bayesian",
+        accepts_trials=True,
+    )
+    yield cnnforge.SearchAlgorithmSpec(
+        name="grid",
+        summary="Every configuration in turn",
+        oracle="cnnforge_tuning.oracles:grid",
+    )
+    yield cnnforge.SearchAlgorithmSpec(
+        name="hyperband",
+        summary="Many short trials, of which the better ones go on",
+        oracle="cnnforge_tuning.oracles:hyperband",
+        rounds="cnnforge_tuning.oracles:hyperband_rounds",
+    )
 
 
 @cnnforge.hookimpl

@@ -63,7 +63,7 @@ def tune(
     from cnnforge_tuning.plan import plan
     from cnnforge_tuning.study_dir import check_settings_same, study_dir
 
-    planned = plan(resolved)
+    planned = plan(resolved, registry())
     start, options = _executor(resolved)
     directory = study_dir(studies_dir, name or resolved.recipe.name)
     if not fork:
@@ -92,7 +92,7 @@ def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Option
     from cnnforge.host import import_deferred
     from cnnforge.recipe import validate
 
-    section = executor_of(resolved.recipe)
+    section = executor_of(resolved)
     entry = registry().catalogue(ExecutorSpec).get(section.name)
     options = validate(entry.spec.options, section.model_extra or {}, "executor", known=["name"])
     return import_deferred(entry.spec.start, f"executor {section.name!r} of plugin {entry.plugin}"), options

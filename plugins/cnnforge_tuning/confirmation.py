@@ -19,7 +19,6 @@ from cnnforge.runs import RunDir
 from cnnforge_tuning import trial as trials
 from cnnforge_tuning.pruning import history
 from cnnforge_tuning.search import View, Workers
-from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import Values, defaults, settings
 from cnnforge_tuning.study import Study, Trial
 from cnnforge_tuning.trial import Task
@@ -59,7 +58,7 @@ def confirm(study: Study, workers: Workers, view: View) -> list[Confirmed]:
     Returns:
         The configurations, the one with the best mean objective first; none if Ctrl-C was pressed.
     """
-    tuning, first_seed = tuning_of(study.base), study.base.training.seed + 1
+    tuning, first_seed = study.plan.tuning, study.base.training.seed + 1
     own = defaults(study.space)
     chosen = {trial.id: trial.settings for trial in study.distinct_ranking()[: tuning.confirm]}
     chosen = {name: v for name, v in chosen.items() if study.recipe_of(v) != study.base} | {DEFAULT: own}
@@ -125,7 +124,7 @@ def _task(study: Study, values: Values, seed: int, directory: RunDir) -> Task:
     training = recipe.training.model_copy(update={"seed": seed})
     text = recipe.model_copy(update={"training": training}).to_toml()
     path = directory.path.absolute()
-    return Task(path, text, study.objective, time_limit_seconds=tuning_of(study.base).trial_time_limit_seconds)
+    return Task(path, text, study.objective, time_limit_seconds=study.plan.tuning.trial_time_limit_seconds)
 
 
 def _confirmed(study: Study, name: str, values: Values, runs: dict[int, RunDir]) -> Confirmed:

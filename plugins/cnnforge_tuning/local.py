@@ -19,8 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cnnforge.system import num_processors
-from cnnforge_tuning.attempt import attempt
+from cnnforge.system import attempt, num_processors
 from cnnforge_tuning.settings import LocalOptions
 
 T = TypeVar("T")

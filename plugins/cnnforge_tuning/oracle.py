@@ -1,4 +1,4 @@
-"""Keras Tuner's oracles by ask and tell; nothing else in CNNForge imports Keras Tuner.
+"""Keras Tuner's oracles by ask and tell.
 
 What an oracle proposes depends on the seed, the number of the trial and what it was told before, and on nothing else:
 its random state is set anew before every question. So an oracle that is rebuilt from a journal goes on as if it had
@@ -19,48 +19,67 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from cnnforge.errors import CnnforgeError, StorageError
-from cnnforge.host import Choice, FloatRange, IntRange
+from cnnforge.errors import CnnforgeError, PluginError, StorageError
+from cnnforge.host import Choice, Entry, FloatRange, IntRange, SearchAlgorithmSpec, import_deferred
 from cnnforge.system import captured_stderr, files
 from cnnforge_tuning.objective import Objective
-from cnnforge_tuning.settings import TuningOptions
 from cnnforge_tuning.space import Hyperparameter, Values, completed, defaults, is_inside
 
 _COLLISIONS = 1000  # draws of a configuration already tried before a space counts as exhausted
 _SEED_STRIDE = 10_000  # Keras Tuner adds 1 to its seed for every number it draws
-_HYPERBAND = "tuner/"  # what Hyperband adds to the values of a trial
+ROUND = "tuner/"
+"""How names begin that an algorithm with rounds adds to the values of a trial."""
 
 
 class Oracle:
     """Proposes the values of trials and learns from what came of them.
 
     Args:
-        tuning: The recipe's settings.
+        algorithm: The search algorithm, and the plugin that brings it.
         objective: What is optimised.
         space: The hyperparameters.
-        epochs: Of a whole training, which Hyperband divides.
+        seed: Of the algorithm's choices.
+        epochs: Of a whole training, which an algorithm with rounds divides.
         folder: Where Keras Tuner writes its own files.
+
+    Raises:
+        PluginError: The algorithm's function fails or returns no oracle.
     """
 
     def __init__(
-        self, tuning: TuningOptions, objective: Objective, space: Sequence[Hyperparameter], epochs: int, folder: Path
+        self,
+        algorithm: Entry[SearchAlgorithmSpec],
+        objective: Objective,
+        space: Sequence[Hyperparameter],
+        *,
+        seed: int,
+        epochs: int,
+        folder: Path,
     ) -> None:
         keras_tuner = import_keras_tuner()
         self._space = space
         self._objective = objective
-        self._seed = tuning.seed
-        self._algorithm = tuning.algorithm
-        arguments: dict[str, Any] = {
-            "objective": keras_tuner.Objective(objective.name, objective.direction),
-            "hyperparameters": _hyperparameters(keras_tuner, space),
-            "allow_new_entries": False,
-            "tune_new_entries": False,
-            "max_consecutive_failed_trials": 10**9,  # failures are the study's business
-            "seed": tuning.seed + 1,  # Keras Tuner takes 0 for no seed
-        }
-        # Without max_trials the numbers of trials are written alike, however many there are to be.
-        arguments |= {"max_epochs": epochs} if self._algorithm == "hyperband" else {"max_trials": None}
-        self._oracle = getattr(keras_tuner.oracles, _CLASSES[self._algorithm])(**arguments)
+        self._seed = seed
+        self._spec = algorithm.spec
+        self._owner = f"search algorithm {algorithm.spec.name!r} of plugin {algorithm.plugin}"
+        function = import_deferred(self._spec.oracle, self._owner)
+        wanted = keras_tuner.Objective(objective.name, objective.direction)
+        hyperparameters = _hyperparameters(keras_tuner, space)
+        with self._blamed():
+            self._oracle = function(
+                objective=wanted,
+                hyperparameters=hyperparameters,
+                seed=seed + 1,  # Keras Tuner takes 0 for no seed
+                epochs=epochs,
+            )
+        if not isinstance(self._oracle, keras_tuner.Oracle):
+            raise PluginError(
+                f"{self._owner}: expected {self._spec.oracle} to return a keras_tuner.Oracle, received"
+                f" {type(self._oracle).__name__}"
+            )
+        self._oracle.max_trials = None  # numbers of trials are written alike then, however many there are to be
+        self._oracle.max_consecutive_failed_trials = 10**9  # failures are the study's business
+        self._oracle.allow_new_entries = self._oracle.tune_new_entries = False
         self._oracle.verbose = 0
         self._oracle._max_collisions = _COLLISIONS  # noqa: SLF001
         self._oracle._set_project_dir(str(folder.parent), folder.name)  # noqa: SLF001
@@ -71,7 +90,7 @@ class Oracle:
         number = len(self._oracle.trials)
         own = completed(self._space, defaults(self._space))
         # The recipe's own configuration comes first, so that everything is compared with it.
-        if number == 0 and self._algorithm in _FREE and is_inside(self._space, own):
+        if number == 0 and self._spec.accepts_trials and is_inside(self._space, own):
             return self._create(worker, own)
         return self._create(worker)
 
@@ -82,9 +101,9 @@ class Oracle:
     def tell(self, worker: str, values: Sequence[float]) -> None:
         """Say what came of a worker's trial: the objective of each of its epochs; none if it failed."""
         finite = [value for value in values if np.isfinite(value)]
-        # Hyperband waits for every trial of a round: one that failed has to come last, not to be missing.
-        known = finite or ([self._objective.worst] if self._algorithm == "hyperband" else [])
-        with _quiet():
+        # A round waits for every trial of it: one that failed has to come last, not to be missing.
+        known = finite or ([] if self._spec.rounds is None else [self._objective.worst])
+        with _quiet(), self._blamed():
             trial = self._oracle.ongoing_trials[worker]
             for epoch, value in enumerate(known, start=1):
                 self._oracle.update_trial(trial.trial_id, {self._objective.name: value}, step=epoch)
@@ -99,7 +118,7 @@ class Oracle:
         if known is not None:
             self._oracle.populate_space = lambda trial_id: self._known(original, trial_id, known)
         try:
-            with _quiet():
+            with _quiet(), self._blamed():
                 trial = self._oracle.create_trial(worker)
         finally:
             self._oracle.populate_space = original
@@ -109,24 +128,25 @@ class Oracle:
     def _known(self, original: Any, trial_id: str, values: Values) -> dict[str, Any]:
         """Return a known answer, having let those oracles that keep books of their questions write them."""
         encoded = {h.name: _encoded(h.space, values[h.name]) for h in self._space if h.name in values}
-        if self._algorithm not in _FREE:
+        if not self._spec.accepts_trials:
             proposed = original(trial_id).get("values") or {}
             if {name: proposed.get(name) for name in encoded} != encoded:
                 raise StorageError(
-                    f"trial {trial_id} of the journal is not what {self._algorithm} proposes: {proposed}",
-                    hint="another Keras Tuner made it; --fork starts a new study from the finished trials",
+                    f"trial {trial_id} of the journal is not what {self._spec.name} proposes: {proposed}",
+                    hint="another version of it, or of Keras Tuner, made it; --fork starts a new study",
                 )
             return {"status": "RUNNING", "values": proposed}
         return {"status": "RUNNING", "values": encoded}
 
-
-_CLASSES = {
-    "random": "RandomSearchOracle",
-    "bayesian": "BayesianOptimizationOracle",
-    "hyperband": "HyperbandOracle",
-    "grid": "GridSearchOracle",
-}
-_FREE = ("random", "bayesian")  # these keep no books: any values may be given to them as a trial
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Name the algorithm and its plugin when its code fails."""
+        try:
+            yield
+        except CnnforgeError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{self._owner}: {type(error).__name__}: {error}") from error
 
 
 def import_keras_tuner() -> Any:
@@ -186,7 +206,7 @@ def _encoded(space: Any, value: Any) -> Any:
 
 
 def _decoded(space: Sequence[Hyperparameter], values: Values) -> dict[str, Any]:
-    found = {name: value for name, value in values.items() if name.startswith(_HYPERBAND)}
+    found = {name: value for name, value in values.items() if name.startswith(ROUND)}
     for h in (h for h in space if h.name in values):
         value = values[h.name]
         options = {str(_encoded(h.space, v)): v for v in h.space.values} if isinstance(h.space, Choice) else {}

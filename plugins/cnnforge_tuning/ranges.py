@@ -99,14 +99,14 @@ def search_spaces(resolved: ResolvedRecipe) -> dict[str, SearchSpace]:
     Raises:
         RecipeError: A key names nothing that has a search space, or a range of ``[tuning.space]`` is none.
     """
-    if WHOLE_ARCHITECTURE in tuning_of(resolved.recipe).search:
+    if WHOLE_ARCHITECTURE in tuning_of(resolved).search:
         _check_whole(resolved)
-    return _wanted_spaces(tuning_of(resolved.recipe), resolved.architecture.spec.options)
+    return _wanted_spaces(tuning_of(resolved), resolved.architecture.spec.options)
 
 
 def _check_whole(resolved: ResolvedRecipe) -> None:
     """Check that the architecture brings a search space of its own, and that no option is searched beside it."""
-    spec, search = resolved.architecture.spec, tuning_of(resolved.recipe).search
+    spec, search = resolved.architecture.spec, tuning_of(resolved).search
     if spec.search_space is None:
         raise RecipeError(
             f"tuning.search: {WHOLE_ARCHITECTURE!r} stands for the architecture's own search space, and {spec.name!r}"
@@ -123,7 +123,7 @@ def _check_whole(resolved: ResolvedRecipe) -> None:
 
 def _check_ranges(resolved: ResolvedRecipe) -> None:
     """Check that the settings' own bounds admit the ends of the ranges that the recipe states."""
-    tuning = tuning_of(resolved.recipe)
+    tuning = tuning_of(resolved)
     stated = {f"{section}.{name}" for section, ranges in tuning.space.items() for name in ranges}
     for key, space in search_spaces(resolved).items():
         for end in space.corners() if key in stated else ():
@@ -146,5 +146,5 @@ def check(resolved: ResolvedRecipe, registry: Registry) -> None:
         RecipeError: It does not.
         UnknownNameError: No plugin brings the algorithm.
     """
-    registry.catalogue(SearchAlgorithmSpec).get(tuning_of(resolved.recipe).algorithm)
+    registry.catalogue(SearchAlgorithmSpec).get(tuning_of(resolved).algorithm)
     _check_ranges(resolved)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from cnnforge.errors import TrainingError
-from cnnforge.system import Interrupt
+from cnnforge.system import Interrupt, read_lines
 from cnnforge_tuning import trial as trials
-from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.study import Study, Trial
-from cnnforge_tuning.tensorboard import log_trial
+from cnnforge_tuning.study_dir import StudyDir
 from cnnforge_tuning.trial import Outcome, Task, run_trial
 
 _POLL_SECONDS = 0.5  # between two looks at the clock and at Ctrl-C
 _SAME_FAILURES = 3  # of the first trials: then the fault is in the recipe, not in a trial
+_NOT_METRICS = ("epoch", "seconds", "training_seconds", "waiting_seconds", "images_per_second")
 
 
 class View(Protocol):
@@ -105,8 +106,7 @@ class Search:
     @property
     def num_trials(self) -> int | None:
         """How many trials there are to be; None: the oracle decides."""
-        tuning = tuning_of(self.study.base)
-        return None if tuning.algorithm == "hyperband" else tuning.trials
+        return None if self.study.plan.has_rounds else self.study.plan.num_trials
 
     def _start(self, waiting: deque[Trial]) -> None:
         while len(self._pending) < self.workers.number and not self.workers.interrupt.is_requested:
@@ -155,10 +155,10 @@ class Search:
         self._remove_weights()
 
     def _remove_weights(self, *, is_over: bool = False) -> None:
-        """Delete the weights of all trials but the best; those of Hyperband's rounds are gone on from."""
-        if tuning_of(self.study.base).algorithm == "hyperband" and not is_over:
+        """Delete the weights of all trials but the best; while there are rounds, they are gone on from."""
+        if self.study.plan.has_rounds and not is_over:
             return
-        kept = {trial.id for trial in self.study.ranking()[: tuning_of(self.study.base).keep]}
+        kept = {trial.id for trial in self.study.ranking()[: self.study.plan.tuning.keep]}
         for trial in self.study.trials.values():
             if trial.is_over and trial.id not in kept:
                 trials.remove_weights(self.study.directory.trial(trial.id))
@@ -174,7 +174,7 @@ class Search:
 
 
 def _task(study: Study, trial: Trial) -> Task:
-    tuning = tuning_of(study.base)
+    tuning = study.plan.tuning
     recipe = study.recipe_of(trial.settings)
     measured = recipe.evaluation.model_copy(update={"split": "validation", "num_mistakes": 0})
     return Task(
@@ -194,3 +194,34 @@ def _hopeless(over: Sequence[Trial]) -> TrainingError:
         return TrainingError("expected at least one trial, received none: the time limit was too short")
     what = f"the first {len(over)} trials all failed" if len(over) > 1 else "the only trial failed"
     return TrainingError(f"{what}: {first.reason}\n{first.cause}".rstrip(), hint="the study goes on when it is mended")
+
+
+def log_trial(directory: StudyDir, trial: Trial) -> None:
+    """Write the log of a trial that is over: ``tensorboard --logdir STUDY/tensorboard`` shows it."""
+    # Here, since it imports TensorFlow, whose start-up messages the import of Keras Tuner has caught by now.
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    folder = directory.tensorboard / trial.id
+    shutil.rmtree(folder, ignore_errors=True)  # of a trial whose end was noted twice, because of a kill between
+    is_good = trial.status in ("finished", "pruned")
+    end = summary.session_end_pb(api_pb2.STATUS_SUCCESS if is_good else api_pb2.STATUS_FAILURE)
+    writer = EventFileWriter(str(folder))
+    writer.add_event(_event(0, summary.session_start_pb(_plain(trial.settings), group_name=trial.id)))
+    for line in read_lines(directory.trial(trial.id).metrics):
+        values = [Summary.Value(tag=k, simple_value=v) for k, v in line.items() if k not in _NOT_METRICS]
+        writer.add_event(_event(line["epoch"], Summary(value=values)))
+    writer.add_event(_event(0, end))
+    writer.close()
+
+
+def _event(step: int, content: Any) -> Any:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return Event(step=step, summary=Summary.FromString(content.SerializeToString()))
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict
 
 import cnnforge
 from cnnforge import Field
-from cnnforge.recipe import Recipe
+from cnnforge.recipe import ResolvedRecipe
 
 
 class Range(cnnforge.Options):
@@ -63,11 +63,11 @@ class LocalOptions(cnnforge.Options):
     workers: Annotated[int, Field(ge=1, le=256, description="tasks at a time")] = 1
 
 
-def tuning_of(recipe: Recipe) -> TuningOptions:
-    """Return the section ``[tuning]`` of a recipe that has been resolved."""
-    return TuningOptions.model_validate(recipe.other_sections["tuning"])
+def tuning_of(resolved: ResolvedRecipe) -> TuningOptions:
+    """Return the section ``[tuning]`` of a recipe."""
+    return cast("TuningOptions", resolved.settings["tuning"])
 
 
-def executor_of(recipe: Recipe) -> ExecutorOptions:
-    """Return the section ``[executor]`` of a recipe that has been resolved."""
-    return ExecutorOptions.model_validate(recipe.other_sections["executor"])
+def executor_of(resolved: ResolvedRecipe) -> ExecutorOptions:
+    """Return the section ``[executor]`` of a recipe."""
+    return cast("ExecutorOptions", resolved.settings["executor"])

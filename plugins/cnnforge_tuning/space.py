@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cnnforge.host import EachInt, SearchSpace
+from cnnforge.host import ArchitectureSpec, EachInt, Entry, SearchSpace
 from cnnforge.recipe import Recipe, ResolvedRecipe, changed_recipe
 from cnnforge_tuning.ranges import WHOLE_ARCHITECTURE, search_spaces
 from cnnforge_tuning.settings import tuning_of
@@ -72,7 +72,7 @@ def hyperparameters(resolved: ResolvedRecipe) -> list[Hyperparameter]:
     """
     values = resolved.recipe.model_dump(mode="json")
     found: list[Hyperparameter] = []
-    if WHOLE_ARCHITECTURE in tuning_of(resolved.recipe).search:
+    if WHOLE_ARCHITECTURE in tuning_of(resolved).search:
         from cnnforge_tuning.conditional import conditional_space
 
         found += conditional_space(resolved)
@@ -156,6 +156,23 @@ def recipe_of(base: Recipe, space: Sequence[Hyperparameter], values: Values) -> 
 def describe(values: Values) -> str:
     """Return values in a line: ``filters 16 32 64, learning_rate 0.001``."""
     return ", ".join(f"{key.partition('.')[2]} {_text(value)}" for key, value in settings(values).items())
+
+
+def shown(what: ResolvedRecipe | Entry[ArchitectureSpec]) -> dict[str, Any]:
+    """Return what ``cnnforge show`` says: the search spaces of a recipe, or what an architecture's own one draws.
+
+    Keras Tuner is imported only if the architecture has one.
+    """
+    if isinstance(what, ResolvedRecipe):
+        found = hyperparameters(what)
+        spaces = {h.name: h.text for h in found if h.drawing}
+        spaces |= {key: space.describe() for key, space in search_spaces(what).items()}
+        return {"search": spaces, "search_size": describe_size(found)} if spaces else {}
+    if what.spec.search_space is None:
+        return {}
+    from cnnforge_tuning.conditional import discover, drawing_of
+
+    return {"search_space": {h.name: h.text for h in discover(drawing_of(what))}}
 
 
 def _text(value: Any) -> str:

@@ -10,14 +10,12 @@ from typing import Any
 from cnnforge.recipe import Recipe
 from cnnforge_tuning import space as spaces
 from cnnforge_tuning.journal import Journal
-from cnnforge_tuning.objective import Objective
-from cnnforge_tuning.oracle import Oracle
-from cnnforge_tuning.settings import tuning_of
-from cnnforge_tuning.space import Hyperparameter, Values
+from cnnforge_tuning.oracle import ROUND, Oracle
+from cnnforge_tuning.plan import Plan
+from cnnforge_tuning.space import Values
 from cnnforge_tuning.study_dir import StudyDir
 from cnnforge_tuning.trial import Outcome
 
-_HYPERBAND = "tuner/"
 _RETRIED = ("killed",)  # what may go otherwise the next time
 
 
@@ -25,8 +23,8 @@ _RETRIED = ("killed",)  # what may go otherwise the next time
 class Trial:
     """A trial: what was asked for and, once it is over, what came of it.
 
-    ``status`` is ``asked``, ``finished``, ``pruned`` or ``failed``; ``values`` has what Hyperband adds, as
-    ``tuner/…``. ``origin`` names the study that a trial was taken over from.
+    ``status`` is ``asked``, ``finished``, ``pruned`` or ``failed``; ``values`` has what an algorithm with rounds adds,
+    as ``tuner/…``. ``origin`` names the study that a trial was taken over from.
     """
 
     id: str
@@ -42,18 +40,18 @@ class Trial:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The values without those that Hyperband adds."""
-        return {name: value for name, value in self.values.items() if not name.startswith(_HYPERBAND)}
+        """The values without those that an algorithm with rounds adds."""
+        return {name: value for name, value in self.values.items() if not name.startswith(ROUND)}
 
     @property
     def last_epoch(self) -> int | None:
-        """Where a round of Hyperband ends."""
-        return self.values.get(f"{_HYPERBAND}epochs")
+        """Where a round ends; None trains all epochs."""
+        return self.values.get(f"{ROUND}epochs")
 
     @property
     def continues(self) -> str | None:
-        """The trial of Hyperband's round before, if this one goes on from it."""
-        return self.values.get(f"{_HYPERBAND}trial_id")
+        """The trial of the round before, if this one goes on from it."""
+        return self.values.get(f"{ROUND}trial_id")
 
     @property
     def is_over(self) -> bool:
@@ -66,21 +64,25 @@ class Study:
 
     Args:
         directory: Its folder; the journal in it is read, and every change written to it first.
-        base: The recipe that the trials vary.
-        space: The hyperparameters.
-        objective: What is optimised.
+        plan: What is searched.
     """
 
-    def __init__(
-        self, directory: StudyDir, base: Recipe, space: Sequence[Hyperparameter], objective: Objective
-    ) -> None:
+    def __init__(self, directory: StudyDir, plan: Plan) -> None:
         self.directory = directory
-        self.base = base
-        self.space = space
-        self.objective = objective
+        self.plan = plan
+        self.base = plan.recipe
+        self.space = plan.space
+        self.objective = plan.objective
         self.trials: dict[str, Trial] = {}
         self._journal = Journal(directory.journal)
-        self._oracle = Oracle(tuning_of(base), objective, space, base.training.epochs, directory.keras_tuner)
+        self._oracle = Oracle(
+            plan.algorithm,
+            plan.objective,
+            plan.space,
+            seed=plan.tuning.seed,
+            epochs=plan.recipe.training.epochs,
+            folder=directory.keras_tuner,
+        )
         for event in self._journal.read():
             self._apply(event, is_replay=True)
 
@@ -120,7 +122,7 @@ class Study:
         return sorted(scored, key=self.score, reverse=self.objective.is_max)
 
     def distinct_ranking(self) -> list[Trial]:
-        """Return the ranking with each configuration once: Hyperband trains one in several trials."""
+        """Return the ranking with each configuration once: algorithms with rounds train one in several trials."""
         best: dict[str, Trial] = {}
         for trial in self.ranking():
             best.setdefault(repr(sorted(trial.settings.items())), trial)

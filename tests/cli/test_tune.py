@@ -26,7 +26,7 @@ from tests.unit.tuning.conftest import FakeExecutor, make_study
         (["--set", "executor.wokers=2"], "Did you mean 'workers'"),
         (["--set", "tuning.trails=2"], "Did you mean 'trials'"),
         (["--name", "a/b"], "--name"),
-        (["--algorithm", "guess"], "guess"),
+        (["--algorithm", "bayesain"], "unknown search algorithm 'bayesain'. Did you mean 'bayesian'"),
     ],
 )
 def test_mistakes_are_reported_before_anything_heavy_is_imported(process, tmp_path, arguments, message):

@@ -279,6 +279,39 @@ def test_a_third_partys_architecture_is_tuned_and_a_killed_study_goes_on(site: S
     assert (tuner.study("s") / "best.toml").read_text(encoding="utf-8").count("acme_net") == 1
 
 
+LARGER = """
+import cnnforge
+
+@cnnforge.hookimpl
+def cnnforge_search_algorithms():
+    yield cnnforge.SearchAlgorithmSpec(name="mine", summary="Ever larger", oracle="my_search:oracle")
+
+def oracle(*, epochs, **arguments):
+    from keras_tuner.engine.oracle import Oracle
+
+    class Larger(Oracle):
+        def populate_space(self, trial_id):
+            share = (len(self.trials) + 1) / 4
+            return {"status": "RUNNING",
+                    "values": {hp.name: hp.prob_to_value(share) for hp in self.hyperparameters.space}}
+
+    return Larger(**arguments)
+"""
+
+
+def test_a_file_with_a_few_lines_is_a_search_algorithm(tmp_path: Path) -> None:
+    tuner = Tuner(tmp_path)
+    (tmp_path / "my_search.py").write_text(LARGER, encoding="utf-8")
+    done = tuner.run(
+        "directory-cnn", "--plugin", "my_search.py", "--algorithm", "mine", "--trials", "3", *FILTERS, "--name", "s",
+        "--set", "tuning.confirm=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rates = [e["values"]["training.learning_rate"] for e in tuner.events("s") if e["event"] == "ask"]
+    assert len(rates) == 3
+    assert rates == sorted(rates)
+
+
 def wait_until(process: subprocess.Popen[str], is_true: Any) -> None:
     deadline = time.monotonic() + 600
     while not is_true():

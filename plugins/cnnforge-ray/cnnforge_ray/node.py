@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnforge.host import PluginHost
 from cnnforge.runs import recorded_packages
-from cnnforge_tuning.attempt import attempt
+from cnnforge.system import attempt
 
 
 def software() -> dict[str, str]:

@@ -25,15 +25,19 @@ from cnnforge_tuning.study_dir import StudyDir
 from cnnforge_tuning.trial import Task
 
 
+def built_in() -> Registry:
+    return Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+
+
 def make_plan(*overrides: str) -> Plan:
-    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-    return plan(resolve(load_recipe("catsdogs", registry, overrides), registry))
+    registry = built_in()
+    return plan(resolve(load_recipe("catsdogs", registry, overrides), registry), registry)
 
 
 def make_study(path: Path, *overrides: str) -> Study:
     planned = make_plan(*overrides)
     path.mkdir(exist_ok=True)
-    return Study(StudyDir(path), planned.recipe, planned.space, planned.objective)
+    return Study(StudyDir(path), planned)
 
 
 class FakeExecutor(Executor):

@@ -17,7 +17,6 @@ from cnnforge_tuning import space as spaces
 from cnnforge_tuning.conditional import Drawing, check, discover, draws
 from cnnforge_tuning.oracle import Oracle
 from cnnforge_tuning.plan import plan
-from cnnforge_tuning.settings import tuning_of
 from tests.e2e.conditional import StackOptions, search_space
 
 SOURCE = (Path(__file__).parents[2] / "e2e" / "conditional.py").read_text(encoding="utf-8")
@@ -39,7 +38,7 @@ def planned(site):
         registry = Registry(PluginHost.discover())
         settings = ["architecture.name=stack", "tuning.search=['architecture', 'training.learning_rate']", *overrides]
         loaded = load_recipe("directory-cnn", registry, ["data.path='.'", *settings], architecture="stack")
-        return plan(resolve(loaded, registry))
+        return plan(resolve(loaded, registry), registry)
 
     return make
 
@@ -112,7 +111,7 @@ def test_every_oracle_proposes_what_counts_and_is_rebuilt_from_it(planned, tmp_p
     found = planned(f"tuning.algorithm={algorithm}", "training.epochs=3")
 
     def make(name: str) -> Oracle:
-        return Oracle(tuning_of(found.recipe), found.objective, found.space, 3, tmp_path / name)
+        return Oracle(found.algorithm, found.objective, found.space, seed=0, epochs=3, folder=tmp_path / name)
 
     first, again, asked = make("a"), make("b"), []
     for number in range(8):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cnnforge_tuning.fork import take_over
 from cnnforge_tuning.search import Search
 from cnnforge_tuning.study_dir import identity
+from cnnforge_tuning.tune import take_over
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_plan, make_study
 
 BASE = ["tuning.algorithm=random", "tuning.trials=5"]

@@ -9,7 +9,6 @@ import pytest
 
 from cnnforge.errors import CnnforgeError
 from cnnforge_tuning.oracle import Oracle, import_keras_tuner
-from cnnforge_tuning.settings import tuning_of
 from cnnforge_tuning.space import is_inside
 from tests.unit.tuning.conftest import make_plan
 
@@ -20,7 +19,11 @@ SPACE = ["tuning.space.architecture.filters={low=32,high=64,step=16}", "training
 
 def make_oracle(path, algorithm, *overrides):
     planned = make_plan(f"tuning.algorithm={algorithm}", *SPACE, *overrides)
-    return planned, Oracle(tuning_of(planned.recipe), planned.objective, planned.space, 4, path / "kt")
+    return planned, make(planned, path)
+
+
+def make(planned, path):
+    return Oracle(planned.algorithm, planned.objective, planned.space, seed=0, epochs=4, folder=path / "kt")
 
 
 def score(values):

@@ -11,8 +11,7 @@ import pytest
 from cnnforge.runs.recording import provenance
 from cnnforge_tuning import figures, results
 from cnnforge_tuning.confirmation import confirm
-from cnnforge_tuning.importance import importance
-from cnnforge_tuning.page import render
+from cnnforge_tuning.page import importance, render
 from cnnforge_tuning.search import Search
 from cnnforge_tuning.study_dir import identity
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_plan, make_study

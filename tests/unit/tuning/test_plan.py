@@ -9,8 +9,8 @@ import pytest
 
 from cnnforge.errors import RecipeError
 from cnnforge.recipe.schema import FineTuningSection
-from cnnforge_tuning.plan import num_trials, plan
-from tests.unit.tuning.conftest import make_plan
+from cnnforge_tuning.plan import plan
+from tests.unit.tuning.conftest import built_in, make_plan
 
 SMALL = ["tuning.search=['training.batch_size']", "tuning.algorithm=hyperband"]
 
@@ -37,7 +37,7 @@ def test_trials_that_are_stopped_early_are_not_fine_tuned(settings):
     training = resolved.recipe.training.model_copy(update={"fine_tuning": FineTuningSection()})
     tuned = replace(resolved, recipe=resolved.recipe.model_copy(update={"training": training}))
     with pytest.raises(RecipeError, match="expected a search that trains every trial to its end"):
-        plan(tuned)
+        plan(tuned, built_in())
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 9, 15, 30, 81])
@@ -45,4 +45,4 @@ def test_the_number_of_trials_is_that_of_keras_tuners_hyperband(epochs):
     oracle = keras_tuner.oracles.HyperbandOracle(objective="val_accuracy", max_epochs=epochs)
     brackets = range(oracle._get_num_brackets())
     expected = sum(oracle._get_size(b, r) for b in brackets for r in range(oracle._get_num_rounds(b)))
-    assert num_trials(make_plan("tuning.algorithm=hyperband", f"training.epochs={epochs}").recipe) == expected
+    assert make_plan("tuning.algorithm=hyperband", f"training.epochs={epochs}").num_trials == expected
