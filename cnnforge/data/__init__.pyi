@@ -1,4 +1,4 @@
-from .augment import augment_batch as augment_batch
+from .augment import ExtraAugmentation as ExtraAugmentation, augment_batch as augment_batch
 from .decoding import (
     DecodedImage as DecodedImage,
     DecodeSettings as DecodeSettings,

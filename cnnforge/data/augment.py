@@ -6,12 +6,15 @@ Keras's layers takes five to ten times the processor time (docs/decisions/0008-a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
 from cnnforge.data.rand_augment import random_operations
+from cnnforge.errors import PluginError
 from cnnforge.recipe import AugmentationSection
 
 _ASPECT = 4 / 3  # of a random crop: from 3:4 to 4:3, as in Inception (Szegedy et al. 2015, arXiv:1409.4842)
@@ -21,8 +24,41 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
+@dataclass(frozen=True, slots=True)
+class ExtraAugmentation:
+    """An augmentation that somebody else has written, its options already given to it.
+
+    Args:
+        owner: Who that is, for messages.
+        function: Returns a batch of images varied; it may change the one that it is given.
+    """
+
+    owner: str
+    function: Callable[[Pixels, np.random.Generator], Pixels]
+
+    def __call__(self, images: Pixels, generator: np.random.Generator) -> Pixels:
+        """Return the images varied.
+
+        Raises:
+            PluginError: The function fails, or returns what no batch of images is.
+        """
+        try:
+            varied = self.function(images, generator)
+        except Exception as error:
+            raise PluginError(f"{self.owner}: {type(error).__name__}: {error}") from error
+        if not isinstance(varied, np.ndarray) or varied.dtype != np.uint8 or varied.shape != images.shape:
+            found = getattr(varied, "shape", ""), getattr(varied, "dtype", "")
+            received = f"{type(varied).__name__} {found[0]} {found[1]}".strip()
+            raise PluginError(f"{self.owner}: expected images of shape {images.shape} and uint8, received {received}")
+        return varied
+
+
 def augment_batch(
-    images: Pixels, targets: np.ndarray, generator: np.random.Generator, settings: AugmentationSection
+    images: Pixels,
+    targets: np.ndarray,
+    generator: np.random.Generator,
+    settings: AugmentationSection,
+    extra: Sequence[ExtraAugmentation] = (),
 ) -> tuple[Pixels, np.ndarray]:
     """Return a batch varied as the settings say.
 
@@ -31,8 +67,14 @@ def augment_batch(
         targets: Shape (images, units), float.
         generator: The only source of randomness.
         settings: How much of what.
+        extra: Applied after what is done to each image and before images are blended.
+
+    Raises:
+        PluginError: One of these fails.
     """
     varied = np.stack([_augment_image(image, settings, generator) for image in images])
+    for augmentation in extra:
+        varied = augmentation(varied, generator)
     if not settings.mixes_images:
         return varied, targets
     is_cutmix = generator.random() < (settings.cutmix > 0) / ((settings.cutmix > 0) + (settings.mixup > 0))

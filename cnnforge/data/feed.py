@@ -81,7 +81,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.targets = targets
         self.batch_size = batch_size
         self.shuffle_seed = shuffle_seed
-        self._augment = augment
+        self.augment = augment
         self._weights = weights
         self._balanced_labels = balanced_labels
         self._shard, self._num_shards = shard
@@ -96,9 +96,9 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._chosen(index)
         self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
         images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
-        if self._augment is not None:
+        if self.augment is not None:
             randomness = _generator(self.shuffle_seed or 0, self._epoch, index, self._shard)
-            images, targets = self._augment(images, targets, randomness)
+            images, targets = self.augment(images, targets, randomness)
         self._ready[index] = time.perf_counter()
         return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
 

@@ -1,5 +1,6 @@
 from . import keras_names as keras_names
 from .augmentation import AugmentationSection as AugmentationSection
+from .component import Component as Component
 from .loading import (
     apply_override as apply_override,
     changed_recipe as changed_recipe,
@@ -9,7 +10,6 @@ from .loading import (
 )
 from .resolving import ResolvedRecipe as ResolvedRecipe, check_components as check_components, resolve as resolve
 from .schema import (
-    Component as Component,
     DataSection as DataSection,
     Recipe as Recipe,
     TrainingSection as TrainingSection,

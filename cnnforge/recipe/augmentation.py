@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cnnforge.errors import did_you_mean
+from cnnforge.recipe.component import Component
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "none": {},
@@ -45,6 +46,9 @@ class AugmentationSection(BaseModel):
     ] = 0.0
     mixup: Annotated[float, Field(ge=0, le=10, description="blend pairs of images, Beta(mixup, mixup); 0: off")] = 0.0
     cutmix: Annotated[float, Field(ge=0, le=10, description="paste pieces of others, Beta(cutmix, cutmix)")] = 0.0
+    extra: Annotated[
+        tuple[Component, ...], Field(description="further augmentations, of plugins or 'package.module:function'")
+    ] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -61,6 +65,11 @@ class AugmentationSection(BaseModel):
                 f"unknown preset {preset!r}.{did_you_mean(str(preset), PRESETS)} Known: {', '.join(PRESETS)}"
             )
         return {**PRESETS[preset], **knobs}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_empty(self, handler: SerializerFunctionWrapHandler) -> Any:
+        """Write ``extra`` only where there is any, so that runs from before there was are the same runs."""
+        return {name: value for name, value in handler(self).items() if name != "extra" or value}
 
     @property
     def mixes_images(self) -> bool:

@@ -8,9 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import RecipeError, did_you_mean
-from cnnforge.host import ArchitectureSpec, DataSourceSpec, Entry, Options, Registry, SettingsSpec, import_deferred
+from cnnforge.host import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    DataSourceSpec,
+    Entry,
+    Options,
+    Registry,
+    SettingsSpec,
+    import_deferred,
+)
 from cnnforge.recipe import keras_names as keras_index
-from cnnforge.recipe.schema import Component, DataSection, Recipe, TrainingSection
+from cnnforge.recipe.augmentation import AugmentationSection
+from cnnforge.recipe.component import Component
+from cnnforge.recipe.schema import DataSection, Recipe, TrainingSection
 from cnnforge.recipe.validation import validate
 from cnnforge.system import expanded
 
@@ -19,7 +30,7 @@ from cnnforge.system import expanded
 class ResolvedRecipe:
     """A recipe with every default written out, and the plugins it uses.
 
-    ``settings`` are the sections that plugins declare, by name.
+    ``settings`` are the sections that plugins declare, ``augmentations`` those of plugins that are used, both by name.
     """
 
     recipe: Recipe
@@ -28,6 +39,7 @@ class ResolvedRecipe:
     data_source: Entry[DataSourceSpec]
     data_options: Options
     settings: Mapping[str, Options] = field(default_factory=dict)
+    augmentations: Mapping[str, Entry[AugmentationSpec]] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -54,9 +66,13 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     )
     settings = _settings(recipe, registry)
     complete = _complete(recipe, architecture.spec, architecture_options, data_options, settings)
+    augmentations: dict[str, Entry[AugmentationSpec]] = {}
+    complete = complete.model_copy(update={"training": _with_extras(complete.training, registry, augmentations)})
     check_components(complete.training)
     _check_fine_tuning(complete.training, architecture.spec)
-    resolved = ResolvedRecipe(complete, architecture, architecture_options, source, data_options, settings)
+    resolved = ResolvedRecipe(
+        complete, architecture, architecture_options, source, data_options, settings, augmentations
+    )
     for name in settings:
         declared = registry.catalogue(SettingsSpec).get(name)
         if declared.spec.check is not None:
@@ -110,6 +126,31 @@ def _complete(
     architecture = recipe.architecture.model_copy(update=_dump(options))
     sections = {name: _dump(section) for name, section in settings.items()}
     return recipe.model_copy(update={"data": data, "architecture": architecture, **sections})
+
+
+def _with_extras(
+    training: TrainingSection, registry: Registry, used: dict[str, Entry[AugmentationSpec]]
+) -> TrainingSection:
+    """Return ``[training]`` with the options of every further augmentation complete, having noted those of plugins."""
+
+    def complete(section: AugmentationSection, key: str) -> AugmentationSection:
+        extra = [_augmentation(item, registry, used, f"{key}.extra[{i}]") for i, item in enumerate(section.extra)]
+        return section.model_copy(update={"extra": tuple(extra)})
+
+    changed: dict[str, Any] = {"augmentation": complete(training.augmentation, "training.augmentation")}
+    tuned = training.fine_tuning
+    if tuned is not None and tuned.augmentation is not None:
+        section = complete(tuned.augmentation, "training.fine_tuning.augmentation")
+        changed["fine_tuning"] = tuned.model_copy(update={"augmentation": section})
+    return training.model_copy(update=changed)
+
+
+def _augmentation(item: Component, registry: Registry, used: dict[str, Entry[AugmentationSpec]], key: str) -> Component:
+    if ":" in item.name:  # a function that its author has not made a plugin; checked when it is imported
+        return item
+    entry = registry.catalogue(AugmentationSpec).get(item.name)
+    used[item.name] = entry
+    return Component(name=item.name, **_dump(validate(entry.spec.options, item.arguments, key)))
 
 
 def _dump(options: Options) -> Mapping[str, Any]:

@@ -10,10 +10,11 @@ import re
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cnnforge.host import Tune
 from cnnforge.recipe.augmentation import AugmentationSection
+from cnnforge.recipe.component import Component
 
 FORMAT_VERSION = 1
 """Version of the recipe format; a recipe of a newer one is refused."""
@@ -73,28 +74,6 @@ class ArchitectureSection(_Section):
     model_config = ConfigDict(extra="allow")
 
     name: Annotated[str, Field(description="name of the architecture")]
-
-
-class Component(_Section):
-    """A Keras object: its Keras name or ``"package.module:Class"``, and its arguments beside it."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_a_bare_name(cls, value: Any) -> Any:
-        return {"name": value} if isinstance(value, str) else value
-
-    @model_serializer(mode="wrap")
-    def _write_a_bare_name(self, handler: SerializerFunctionWrapHandler) -> Any:
-        return handler(self) if self.model_extra else self.name
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The arguments, without the name."""
-        return dict(self.model_extra or {})
 
 
 class FineTuningSection(_Section):

@@ -72,7 +72,7 @@ def fit(
             _begin_fine_tuning(phase, model, feeds["train"], len(data.manifest.class_names), reporter)
             tell_of_model(run, registry, model)
         else:
-            _write_sheet(run, feeds["train"])
+            write_augmentation_sheet(run.directory.augmentation, feeds["train"])
         trained, used = run_backbone_once(model, phase.resolved, data, feeds, reporter)
         if trained is not model:
             note_seconds(directory, "features", started)
@@ -105,12 +105,6 @@ def fit(
     if not best.weights:
         raise TrainingError("expected at least one epoch with a finite loss, received none")
     directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
-
-
-def _write_sheet(run: Run, feed: Feed) -> None:
-    augmentation = run.resolved.recipe.training.augmentation
-    if augmentation.is_on:
-        write_augmentation_sheet(run.directory.augmentation, feed, augmentation)
 
 
 def _begin_fine_tuning(phase: Phase, model: keras.Model, feed: Feed, num_classes: int, reporter: Reporter) -> None:

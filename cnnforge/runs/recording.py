@@ -73,8 +73,9 @@ def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, st
 
 
 def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:
-    """Return name, plugin id and version of the architecture and the data source."""
+    """Return name, plugin id and version of the architecture, the data source and further augmentations."""
     entries: dict[str, Entry[Any]] = {"architecture": resolved.architecture, "data_source": resolved.data_source}
+    entries |= {f"augmentation {name}": entry for name, entry in resolved.augmentations.items()}
     return {role: {"name": e.spec.name, "plugin": e.plugin, "version": e.version} for role, e in entries.items()}
 
 

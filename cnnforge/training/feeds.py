@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from cnnforge.data import Feed, PreparedData, augment_batch, class_weights, encode_targets
+from cnnforge.data import ExtraAugmentation, Feed, PreparedData, augment_batch, class_weights, encode_targets
 from cnnforge.errors import DataError, RecipeError
+from cnnforge.host import import_deferred
 from cnnforge.images import SPLITS
 from cnnforge.network import components
-from cnnforge.recipe import AugmentationSection, ResolvedRecipe, TrainingSection
+from cnnforge.recipe import Component, ResolvedRecipe, TrainingSection
 from cnnforge.system import files, process_position
 
 _SHEET_ROWS, _SHEET_VARIANTS = 4, 7
@@ -24,13 +26,14 @@ def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:
 
     Raises:
         DataError: The split to evaluate on has none.
+        PluginError: A further augmentation cannot be imported.
         RecipeError: Settings that exclude each other.
     """
     training, wanted = resolved.recipe.training, resolved.recipe.evaluation.split
     is_sparse = components.wants_class_indices(components.build_loss(training, len(data.manifest.class_names)))
     _check(training, is_sparse=is_sparse and len(data.manifest.class_names) > 2)
     feeds = {
-        split: _feed(split, training, data, is_sparse=is_sparse) for split in SPLITS if len(data.manifest.rows(split))
+        split: _feed(split, resolved, data, is_sparse=is_sparse) for split in SPLITS if len(data.manifest.rows(split))
     }
     if wanted not in feeds:
         raise DataError(
@@ -40,7 +43,8 @@ def make_feeds(resolved: ResolvedRecipe, data: PreparedData) -> dict[str, Feed]:
     return feeds
 
 
-def _feed(split: str, training: TrainingSection, data: PreparedData, *, is_sparse: bool) -> Feed:
+def _feed(split: str, resolved: ResolvedRecipe, data: PreparedData, *, is_sparse: bool) -> Feed:
+    training = resolved.recipe.training
     rows = data.manifest.rows(split)
     labels = data.manifest.labels[rows]
     targets = encode_targets(labels, len(data.manifest.class_names), sparse=is_sparse)
@@ -48,17 +52,37 @@ def _feed(split: str, training: TrainingSection, data: PreparedData, *, is_spars
     if split != "train":
         return Feed(data.rows, rows, targets, training.batch_size, shard=shard)
     augmentation = training.augmentation
+    extra = [_extra(item, resolved) for item in augmentation.extra]
     return Feed(
         data.rows,
         rows,
         targets,
         training.batch_size,
         shuffle_seed=training.seed,
-        augment=partial(augment_batch, settings=augmentation) if augmentation.is_on else None,
+        augment=partial(augment_batch, settings=augmentation, extra=extra) if augmentation.is_on else None,
         weights=class_weights(labels) if training.class_balance == "weights" else None,
         balanced_labels=labels if training.class_balance == "sampling" else None,
         shard=shard,
     )
+
+
+def _extra(item: Component, resolved: ResolvedRecipe) -> ExtraAugmentation:
+    """Return an augmentation of a plugin, or a function that the recipe names, with its options."""
+    if item.name in resolved.augmentations:
+        entry = resolved.augmentations[item.name]
+        owner = f"augmentation {item.name!r} of plugin {entry.plugin}"
+        options = entry.spec.options.model_validate(item.arguments)
+        return ExtraAugmentation(owner, partial(import_deferred(entry.spec.apply, owner), options=options))
+    owner = f"training.augmentation.extra: {item.name}"
+    function = import_deferred(item.name, owner)
+    try:
+        inspect.signature(function).bind("images", "generator", **item.arguments)
+    except TypeError as error:
+        raise RecipeError(
+            f"{owner} does not accept its arguments: {error}",
+            hint="it takes (images, generator) and, by name, what stands beside it in the recipe",
+        ) from error
+    return ExtraAugmentation(owner, partial(function, **item.arguments))
 
 
 def _check(training: TrainingSection, *, is_sparse: bool) -> None:
@@ -82,11 +106,13 @@ def _check(training: TrainingSection, *, is_sparse: bool) -> None:
         )
 
 
-def write_augmentation_sheet(path: Path, feed: Feed, settings: AugmentationSection) -> None:
+def write_augmentation_sheet(path: Path, feed: Feed) -> None:
     """Write a picture for the report: a row for each of four training images, as it is and in seven variants."""
+    if feed.augment is None:
+        return
     rows = feed.rows[np.linspace(0, len(feed.rows) - 1, _SHEET_ROWS).astype(int)]
     images, targets = feed.images.gather(rows), np.zeros((_SHEET_ROWS, 1), np.float32)
-    variants = [augment_batch(images, targets, np.random.default_rng(n), settings)[0] for n in range(_SHEET_VARIANTS)]
+    variants = [feed.augment(images, targets, np.random.default_rng(n))[0] for n in range(_SHEET_VARIANTS)]
     columns = [np.concatenate(list(batch)) for batch in (images, *variants)]
     sheet = np.concatenate(columns, axis=1)
     picture = Image.fromarray(sheet[:, :, 0] if sheet.shape[2] == 1 else sheet)

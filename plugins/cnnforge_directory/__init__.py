@@ -1,4 +1,4 @@
-"""Class folders as a data source, in a folder or inside a zip archive."""
+"""Class folders as a data source, in a folder or inside a zip archive, and what photographs suffer."""
 
 from __future__ import annotations
 
@@ -24,6 +24,20 @@ class DirectoryOptions(cnnforge.Options):
     follow_links: Annotated[bool, Field(description="follow symbolic links, each file once")] = False
 
 
+class BlurOptions(cnnforge.Options):
+    """Options of the augmentation ``gaussian_blur``."""
+
+    share: Annotated[float, Field(gt=0, le=1, description="share of the images that are blurred")] = 0.5
+    max_sigma: Annotated[float, Field(gt=0.1, le=100, description="largest standard deviation, in pixels")] = 2.0
+
+
+class JpegOptions(cnnforge.Options):
+    """Options of the augmentation ``jpeg``."""
+
+    share: Annotated[float, Field(gt=0, le=1, description="share of the images that are compressed")] = 0.5
+    min_quality: Annotated[int, Field(ge=1, le=95, description="lowest quality, of 1 to 95")] = 30
+
+
 @cnnforge.hookimpl
 def cnnforge_data_sources() -> Iterator[cnnforge.DataSourceSpec]:
     """Bring the data source."""
@@ -42,4 +56,21 @@ def cnnforge_recipes() -> Iterator[cnnforge.RecipeSpec]:
         name="directory-cnn",
         summary="The classic CNN on your own photographs: any number of class folders",
         resource="cnnforge_directory:recipes/directory-cnn.toml",
+    )
+
+
+@cnnforge.hookimpl
+def cnnforge_augmentations() -> Iterator[cnnforge.AugmentationSpec]:
+    """Bring what photographs suffer that come from many cameras and web sites."""
+    yield cnnforge.AugmentationSpec(
+        name="gaussian_blur",
+        summary="Blur a share of the images, as SimCLR does",
+        apply="cnnforge_directory.quality:gaussian_blur",
+        options=BlurOptions,
+    )
+    yield cnnforge.AugmentationSpec(
+        name="jpeg",
+        summary="Compress a share of the images as JPEG, more or less strongly",
+        apply="cnnforge_directory.quality:jpeg",
+        options=JpegOptions,
     )

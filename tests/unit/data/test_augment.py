@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cnnforge.data.augment import augment_batch
+from cnnforge.data.augment import ExtraAugmentation, augment_batch
+from cnnforge.errors import PluginError
 from cnnforge.recipe.augmentation import PRESETS, AugmentationSection
 
 Shape = tuple[int, int, int, int]
@@ -124,3 +125,62 @@ def test_a_preset_is_spelled_out_and_a_knob_beside_it_is_stronger(preset: str) -
 def test_an_unknown_preset_names_the_closest() -> None:
     with pytest.raises(ValidationError, match="Did you mean 'strong'"):
         AugmentationSection.model_validate("stong")
+
+
+def halved(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    images //= 2
+    return images
+
+
+def noisy(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return images ^ generator.integers(0, 4, images.shape, np.uint8)
+
+
+def with_extra(settings: dict[str, object], *functions: object, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    images, targets = batch(SHAPES[0])
+    before = images.copy()
+    extra = [ExtraAugmentation("acme", function) for function in functions]  # type: ignore[arg-type]
+    section = AugmentationSection.model_validate(settings)
+    found = augment_batch(images, targets, np.random.default_rng(seed), section, extra)
+    np.testing.assert_array_equal(images, before)
+    return found
+
+
+def test_extras_come_after_the_built_in_ones_each_in_its_turn() -> None:
+    varied, _ = vary({"flip": "both", "color": 0.3})
+    np.testing.assert_array_equal(with_extra({"flip": "both", "color": 0.3}, halved)[0], varied // 2)
+    np.testing.assert_array_equal(with_extra({}, noisy)[0], with_extra({}, noisy)[0])
+    assert (with_extra({}, noisy, halved)[0] != with_extra({}, halved, noisy)[0]).any()
+
+
+def test_extras_come_before_images_are_blended() -> None:
+    blended, targets = with_extra({"cutmix": 1.0}, lambda images, _: np.zeros_like(images))
+    assert not blended.any()
+    np.testing.assert_array_equal(targets, vary({"cutmix": 1.0})[1])
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda images, _: images[:, :16], r"expected images of shape \(6, 32, 48, 3\) and uint8, received .*16"),
+        (lambda images, _: images / 255, "received ndarray .* float64"),
+        (lambda images, _: None, "received NoneType"),
+        (lambda images, _: images.nothing, "AttributeError"),
+    ],
+)
+def test_what_an_extra_returns_is_checked_and_its_author_named(function: object, message: str) -> None:
+    with pytest.raises(PluginError, match=f"acme: .*{message}"):
+        with_extra({}, function)
+
+
+def test_extras_switch_augmentation_on_and_blend_nothing() -> None:
+    section = AugmentationSection.model_validate({"extra": ["acme_blur"]})
+    assert section.is_on
+    assert not section.mixes_images
+
+
+def test_a_recipe_without_extras_is_written_as_before_there_were_any() -> None:
+    assert "extra" not in AugmentationSection(flip="both").model_dump(mode="json")
+    written = AugmentationSection.model_validate({"extra": ["a", {"name": "b:c", "amount": 0.5}]})
+    assert written.model_dump(mode="json")["extra"] == ["a", {"name": "b:c", "amount": 0.5}]
+    assert AugmentationSection.model_validate(written.model_dump(mode="json")) == written
