@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 
 from cnnforge.data.image_rows import ImageRows
+from cnnforge.errors import CnnforgeError
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 """Takes the images and targets of a batch and the only source of randomness; returns them varied."""
@@ -82,6 +84,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         self.batch_size = batch_size
         self.shuffle_seed = shuffle_seed
         self.augment = augment
+        self._error: CnnforgeError | None = None
         self._weights = weights
         self._balanced_labels = balanced_labels
         self._shard, self._num_shards = shard
@@ -93,6 +96,13 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if index < self.first_batch:
             return self._empty_batch()
+        try:
+            return self._batch(index)
+        except CnnforgeError as error:
+            self._error = error
+            raise
+
+    def _batch(self, index: int) -> tuple[np.ndarray, ...]:
         chosen = self._chosen(index)
         self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
         images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
@@ -108,6 +118,16 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _chosen(self, index: int) -> np.ndarray:
         return self._order[index * self.batch_size : (index + 1) * self.batch_size][self._shard :: self._num_shards]
+
+    @contextmanager
+    def own_errors(self) -> Iterator[None]:
+        """Raise what failed in the feed's threads as it was, instead of what Keras and TensorFlow make of it."""
+        try:
+            yield
+        except Exception:
+            if self._error is not None:
+                raise self._error from None
+            raise
 
     def ready_time(self, index: int) -> float:
         """Return when a batch of this epoch was last ready (``time.perf_counter``), 0 if it never was."""

@@ -56,7 +56,11 @@ class AugmentationSection(BaseModel):
         """Replace a preset by what it means, so that a recorded recipe never depends on it."""
         if isinstance(value, str):
             value = {"preset": value}
-        if not isinstance(value, dict) or "preset" not in value:
+        if not isinstance(value, dict):
+            return value
+        if isinstance(value.get("extra"), list):  # strict validation behind this validator takes no list for a tuple
+            value = {**value, "extra": tuple(map(_component, value["extra"]))}
+        if "preset" not in value:
             return value
         knobs = {name: setting for name, setting in value.items() if name != "preset"}
         preset = value["preset"]
@@ -80,3 +84,8 @@ class AugmentationSection(BaseModel):
     def is_on(self) -> bool:
         """Whether anything is varied at all."""
         return self != AugmentationSection()
+
+
+def _component(item: Any) -> Any:
+    is_named = isinstance(item, str) or (isinstance(item, dict) and isinstance(item.get("name"), str))
+    return Component.model_validate(item) if is_named else item

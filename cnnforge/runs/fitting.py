@@ -133,12 +133,13 @@ def _fit_phase(
     """Train one phase, from its beginning or from a checkpoint of it."""
     feed = feeds["train"]
     first = phase.first_epoch if start is None else phase.last_epoch if start.is_stopped else start.epoch
-    model.fit(
-        feed,
-        validation_data=feeds.get("validation"),
-        epochs=phase.last_epoch,
-        initial_epoch=first,
-        shuffle=False,  # the feed shuffles
-        verbose=0,
-        callbacks=CallbacksFrom(callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),
-    )
+    with feed.own_errors():
+        model.fit(
+            feed,
+            validation_data=feeds.get("validation"),
+            epochs=phase.last_epoch,
+            initial_epoch=first,
+            shuffle=False,  # the feed shuffles
+            verbose=0,
+            callbacks=CallbacksFrom(callbacks, feed, model=model, epochs=phase.last_epoch, steps=len(feed)),
+        )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
+import cnnforge
+from cnnforge import Field
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
@@ -88,3 +91,38 @@ def test_search_spaces_are_those_that_the_recipe_names(recipe_file, registry):
         "training.batch_size",
         "training.learning_rate",
     }
+
+
+class NoiseOptions(cnnforge.Options):
+    amount: Annotated[float, Field(ge=0)] = 0.5
+
+
+class NoisePlugin:
+    @cnnforge.hookimpl
+    def cnnforge_augmentations(self):
+        yield cnnforge.AugmentationSpec(name="acme_noise", summary="one", apply="nowhere:noise", options=NoiseOptions)
+
+
+@pytest.mark.parametrize("section", ["training", "training.fine_tuning"])
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ('"acme_nose"', "unknown augmentation 'acme_nose'. Did you mean 'acme_noise'"),
+        ('{name="acme_noise", amuont=1.0}', r"augmentation\.extra\[0\].*amuont.* Did you mean 'amount'"),
+        ('{name="acme_noise", amount=-1.0}', r"augmentation\.extra\[0\]\.amount.*-1"),
+    ],
+)
+def test_further_augmentations_are_checked_before_anything_is_imported(registry, recipe_file, section, extra, message):
+    registry.host.register(NoisePlugin(), "acme:main")
+    lines = f"[{section}]\naugmentation = {{extra=[{extra}]}}"
+    with pytest.raises(RecipeError, match=message):
+        resolve(load_recipe(recipe_file(lines), registry), registry)
+
+
+def test_further_augmentations_are_completed_and_known_by_name(registry, recipe_file):
+    registry.host.register(NoisePlugin(), "acme:main")
+    lines = '[training]\naugmentation = {flip="both", extra=["acme_noise", "mine:function"]}'
+    resolved = resolve(load_recipe(recipe_file(lines), registry), registry)
+    written = resolved.recipe.model_dump(mode="json")["training"]["augmentation"]["extra"]
+    assert written == [{"name": "acme_noise", "amount": 0.5}, "mine:function"]
+    assert {name: entry.plugin for name, entry in resolved.augmentations.items()} == {"acme_noise": "acme:main"}
