@@ -1,7 +1,5 @@
 """Processes: calling a function in one of its own, what comes back of it, and how much memory this one has used."""
 
-
-
 from __future__ import annotations
 
 import json

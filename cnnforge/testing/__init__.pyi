@@ -1,6 +1,9 @@
 from . import plugin_checks as plugin_checks
 from .architecture import ArchitectureContract as ArchitectureContract
+from .augmentation import AugmentationContract as AugmentationContract
 from .data_source import DataSourceContract as DataSourceContract
+from .executor import ExecutorContract as ExecutorContract
 from .explainer import ExplainerContract as ExplainerContract
 from .export_format import ExportFormatContract as ExportFormatContract
 from .run import tiny_run as tiny_run, untrained_run as untrained_run
+from .search_algorithm import SearchAlgorithmContract as SearchAlgorithmContract

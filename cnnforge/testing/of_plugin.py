@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnforge.host import ArchitectureSpec, DataSourceSpec, ExplainerSpec, ExportFormatSpec, Spec
+from cnnforge.host import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    DataSourceSpec,
+    ExecutorSpec,
+    ExplainerSpec,
+    ExportFormatSpec,
+    SearchAlgorithmSpec,
+    Spec,
+)
 from cnnforge.testing.architecture import ArchitectureContract
+from cnnforge.testing.augmentation import AugmentationContract
 from cnnforge.testing.data_source import DataSourceContract
+from cnnforge.testing.executor import ExecutorContract
 from cnnforge.testing.explainer import ExplainerContract
 from cnnforge.testing.export_format import ExportFormatContract
 from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.pytest_plugin import requested
+from cnnforge.testing.search_algorithm import SearchAlgorithmContract
 
 CONTRACTS: dict[type[Spec], type[PluginContract]] = {
     ArchitectureSpec: ArchitectureContract,
     DataSourceSpec: DataSourceContract,
     ExplainerSpec: ExplainerContract,
     ExportFormatSpec: ExportFormatContract,
+    AugmentationSpec: AugmentationContract,
+    SearchAlgorithmSpec: SearchAlgorithmContract,
+    ExecutorSpec: ExecutorContract,
 }
 """The contract of each kind; the others keep what every plugin must."""
 

@@ -12,6 +12,15 @@ import cnnforge_export
 from cnnforge.testing import ArchitectureContract, DataSourceContract, ExplainerContract, ExportFormatContract
 
 FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
+import cnnforge_tuning
+from cnnforge.testing import (
+    AugmentationContract,
+    ExecutorContract,
+    SearchAlgorithmContract,
+)
+
+AUGMENTATIONS = {spec.name: spec for spec in cnnforge_directory.cnnforge_augmentations()}
+ALGORITHMS = {spec.name: spec for spec in cnnforge_tuning.cnnforge_search_algorithms()}
 
 
 class TestCatsDogsCnn(ArchitectureContract):
@@ -51,3 +60,31 @@ class TestKerasFormat(ExportFormatContract):
 
 class TestOnnxFormat(ExportFormatContract):
     spec = FORMATS["onnx"]
+
+
+class TestGaussianBlur(AugmentationContract):
+    spec = AUGMENTATIONS["gaussian_blur"]
+
+
+class TestJpeg(AugmentationContract):
+    spec = AUGMENTATIONS["jpeg"]
+
+
+class TestRandom(SearchAlgorithmContract):
+    spec = ALGORITHMS["random"]
+
+
+class TestBayesian(SearchAlgorithmContract):
+    spec = ALGORITHMS["bayesian"]
+
+
+class TestGrid(SearchAlgorithmContract):
+    spec = ALGORITHMS["grid"]
+
+
+class TestHyperband(SearchAlgorithmContract):
+    spec = ALGORITHMS["hyperband"]
+
+
+class TestLocal(ExecutorContract):
+    (spec,) = cnnforge_tuning.cnnforge_executors()
