@@ -60,7 +60,7 @@ class AugmentationContract(PluginContract):
             random.seed(seed)
             np.random.seed(seed)
             found.append(self.varied(images, 0))
-        if not np.array_equal(*found):
+        if not np.array_equal(found[0], found[1]):
             fail("the same images and generator give two results", "draw all that is random from the generator")
 
     def test_keeps_nothing_from_batch_to_batch(self, images: np.ndarray) -> None:

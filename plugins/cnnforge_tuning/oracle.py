@@ -207,7 +207,9 @@ def _encoded(space: Any, value: Any) -> Any:
 
 def _decoded(space: Sequence[Hyperparameter], values: Values) -> dict[str, Any]:
     found = {name: value for name, value in values.items() if name.startswith(ROUND)}
-    for h in (h for h in space if h.name in values):
+    for h in space:
+        if h.name not in values or not h.counts(found):  # an oracle may propose what does not count as well
+            continue
         value = values[h.name]
         options = {str(_encoded(h.space, v)): v for v in h.space.values} if isinstance(h.space, Choice) else {}
         found[h.name] = options.get(str(value), value)
