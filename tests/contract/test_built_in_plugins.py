@@ -9,16 +9,18 @@ import cnnforge_catsdogs
 import cnnforge_directory
 import cnnforge_explain
 import cnnforge_export
-from cnnforge.testing import ArchitectureContract, DataSourceContract, ExplainerContract, ExportFormatContract
-
-FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 import cnnforge_tuning
 from cnnforge.testing import (
+    ArchitectureContract,
     AugmentationContract,
+    DataSourceContract,
     ExecutorContract,
+    ExplainerContract,
+    ExportFormatContract,
     SearchAlgorithmContract,
 )
 
+FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 AUGMENTATIONS = {spec.name: spec for spec in cnnforge_directory.cnnforge_augmentations()}
 ALGORITHMS = {spec.name: spec for spec in cnnforge_tuning.cnnforge_search_algorithms()}
 
