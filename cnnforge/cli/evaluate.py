@@ -64,7 +64,7 @@ def evaluate(
         words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else chosen.split).lower()).strip("-")
         folder = EvaluationDir(directory.evaluations / default_run_name(words))
         evaluating = partial(reporter.progress, "Evaluating")
-        result = evaluate_run(trained, chosen, folder, evaluating, location=images.location)
+        result = evaluate_run(trained, chosen, folder, registry(), evaluating, location=images.location)
         for warning in result["warnings"]:
             reporter.warn(warning)
     if as_json:
@@ -86,14 +86,13 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
 
 
 def _text(found: dict[str, Any]) -> str:
+    from cnnforge.report import measured_figures, percent
+
     low, high = found["accuracy_interval"]
     measures = [
-        ("accuracy", f"{found['accuracy']:.4f}, 95 % interval {low:.4f} to {high:.4f}"),
-        (f"always {found['baseline_class']!r}", f"{found['baseline_accuracy']:.4f}"),
-        ("loss (cross-entropy)", f"{found['loss']:.4f}"),
-        ("area under the ROC curve", _number(found["roc_auc"])),
-        ("average precision", _number(found["average_precision"])),
-        ("expected calibration error", f"{found['expected_calibration_error']:.4f}"),
+        *((figure.title, figure.text) for figure in measured_figures(found, registry())),
+        ("Accuracy, 95 % interval", f"{percent(low)} to {percent(high)}"),
+        (f"Accuracy of always {found['baseline_class']!r}", percent(found["baseline_accuracy"])),
     ]
     classes = [
         (
@@ -112,7 +111,7 @@ def _text(found: dict[str, Any]) -> str:
         names, matrix = found["class_names"], found["confusion_matrix"]
         rows = [(name, *(f"{n:,}" for n in counts)) for name, counts in zip(names, matrix, strict=True)]
         sections.append(render(("label \\ predicted", *names), rows))
-    return "\n\n".join(sections)
+    return "\n\n".join(sections).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _number(value: float | None) -> str:

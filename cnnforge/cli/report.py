@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cnnforge.cli.common import registry
 from cnnforge.cli.options import RunArgument
 from cnnforge.runs import find_run
 
@@ -13,6 +14,6 @@ def report(run: RunArgument) -> None:
     from cnnforge.report import write_report
 
     directory = find_run(run)
-    typer.echo(f"Report      {write_report(directory.path)}")
+    typer.echo(f"Report      {write_report(directory.path, registry())}")
     if directory.model_card.is_file():
         typer.echo(f"Model card  {directory.model_card}")

@@ -12,6 +12,7 @@ from cnnforge.cli.common import echo_json, registry, resolve_recipe
 from cnnforge.cli.completion import complete_recipes, complete_runs
 from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
 from cnnforge.errors import RecipeError
+from cnnforge.evaluation import asked_measures
 
 if TYPE_CHECKING:
     from cnnforge.images import LabelledImages
@@ -54,6 +55,7 @@ def run_command(
         settings=settings or [],
         strict_data=strict_data,
     )
+    asked_measures(resolved.recipe.training, registry())
     if interrupted is not None and is_finished(interrupted, resolved):
         directory = interrupted
         typer.echo(f"nothing to resume: {directory.path} is finished", err=as_json)

@@ -1,5 +1,6 @@
 from . import examples as examples
 from .answers import Ranked as Ranked, answer as answer, rank as rank
+from .epoch_measures import EpochMeasures as EpochMeasures, best_epoch_figures as best_epoch_figures
 from .evaluation import (
     predict_rows as predict_rows,
     worst_mistakes as worst_mistakes,
@@ -8,6 +9,13 @@ from .evaluation import (
 from .evaluation_dir import EvaluationDir as EvaluationDir
 from .examples import write_examples as write_examples
 from .intervals import difference_interval as difference_interval, mean_interval as mean_interval
+from .measure_table import (
+    MEASURES as MEASURES,
+    asked_measures as asked_measures,
+    measure_specs as measure_specs,
+    take as take,
+)
+from .measures import measure as measure
 from .pictures import (
     heatmaps as heatmaps,
     overlay as overlay,

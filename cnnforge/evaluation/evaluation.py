@@ -12,6 +12,7 @@ from cnnforge.data import ImageRows, Progress
 from cnnforge.evaluation.evaluation_dir import EvaluationDir
 from cnnforge.evaluation.measures import measure
 from cnnforge.evaluation.predictions import Predictions
+from cnnforge.host import Registry
 from cnnforge.network import BATCH_SIZE, Predictor
 from cnnforge.system import files
 
@@ -40,7 +41,9 @@ def write_evaluation(
     predictions: Predictions,
     images: ImageRows,
     rows: np.ndarray,
+    *,
     num_mistakes: int,
+    registry: Registry,
     **facts: Any,
 ) -> dict[str, Any]:
     """Write ``evaluation.json``, ``predictions.csv`` and the photographs of the worst mistakes; return the first.
@@ -51,9 +54,11 @@ def write_evaluation(
         images: Where the photographs are.
         rows: The row of each prediction in ``images``.
         num_mistakes: How many mistakes are kept.
-        facts: What else is to be known of the images.
+        registry: The measures.
+        facts: What else is to be known of the images; ``warnings`` stand before those of the measures.
     """
-    evaluation = {**measure(predictions), **facts}
+    evaluation = measure(predictions, registry)
+    evaluation |= {**facts, "warnings": [*facts.get("warnings", ()), *evaluation["warnings"]]}
     chosen = worst_mistakes(predictions, num_mistakes)
     pixels = images.gather(rows[chosen]) if len(chosen) else np.empty((0, *images.shape), np.uint8)
     evaluation["mistakes"] = _save_mistakes(directory, predictions, chosen, pixels)

@@ -30,7 +30,7 @@ from .plugin_host import (
     PluginInfo as PluginInfo,
     plugin_file as plugin_file,
 )
-from .registry import Catalogue as Catalogue, Entry as Entry, Registry as Registry
+from .registry import CORE as CORE, Catalogue as Catalogue, Entry as Entry, Registry as Registry
 from .specs import (
     API_VERSION as API_VERSION,
     NAME_PATTERN as NAME_PATTERN,

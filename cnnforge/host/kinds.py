@@ -182,19 +182,26 @@ class MeasureSpec(Spec):
     Args:
         title: What people read, such as ``"Balanced accuracy"``.
         better: Which of two figures is better.
-        compute: ``"package.module:function"`` with the signature ``compute(predictions) -> float``, where
+        compute: ``"package.module:function"`` with the signature ``compute(predictions) -> float | None``, where
             ``predictions`` has ``labels`` and ``predicted`` (class indices, shape (images,)), ``probabilities`` (shape
-            (images, classes)) and ``class_names``.
+            (images, classes)) and ``class_names``, all to be read only. None: these images have no such figure.
         needs: The least number of classes with which it means something; with fewer it is left out.
+        percent: Whether it is a share that people read as a percentage.
     """
 
     kind: ClassVar[str] = "measure"
     hook: ClassVar[str] = "cnnforge_measures"
+    core: ClassVar[str] = "cnnforge.evaluation:MEASURES"
 
     title: str
     better: Literal["higher", "lower"]
     compute: str
     needs: int = 2
+    percent: bool = False
+
+    @property
+    def headline(self) -> str:
+        return f"{self.title}, {self.better} is better" if self.title else ""
 
     def deferred_names(self) -> tuple[str, ...]:
         return (self.compute,)
@@ -214,11 +221,15 @@ class ReportSectionSpec(Spec):
         title: Its heading.
         render: ``"package.module:function"`` with the signature ``render(files) -> str``, where ``files`` is a
             ``cnnforge.report.RunFiles``. Text is escaped, ``markupsafe.Markup`` inserted as it is; empty: no section.
-        after: The name of the section it follows; default: the last.
+        after: The name of the section it follows, one of the core's (``curves``, ``measures``, ``classes``, ``trust``,
+            ``photographs``, ``labels``, ``data``, ``time``, ``reproduce``) or a plugin's; default: the last.
     """
 
     kind: ClassVar[str] = "report section"
     hook: ClassVar[str] = "cnnforge_report_sections"
+    reserved: ClassVar[frozenset[str]] = frozenset(
+        {"curves", "measures", "classes", "trust", "photographs", "labels", "data", "time", "reproduce"}
+    )
 
     title: str
     render: str

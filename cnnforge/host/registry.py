@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,9 @@ from cnnforge.host.plugin_host import FILES_SWITCH, PluginHost
 from cnnforge.host.specs import Spec
 
 S = TypeVar("S", bound=Spec)
+
+CORE = "cnnforge"
+"""The plugin of an entry that the core itself has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Catalogue(Generic[S]):
         self.kind = spec_type.kind
         self.entries: dict[str, list[Entry[S]]] = {}
         self._host = host
+        for spec in pkgutil.resolve_name(spec_type.core) if spec_type.core else ():
+            self.entries[spec.name] = [Entry(spec, CORE)]
         for plugin_id, spec in host.collect(spec_type.hook):
             self._add(plugin_id, spec, spec_type)
 
@@ -44,6 +50,8 @@ class Catalogue(Generic[S]):
         except Exception as error:  # a field of the wrong type, which Python itself does not check
             self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {type(error).__name__}: {error}", error)
             return
+        if not problems and any(entry.plugin == CORE for entry in self.entries.get(spec.name, ())):
+            problems = f"expected a name that the core does not have, received name={spec.name!r}"
         if problems:
             self._host.mark_broken(plugin_id, f"{self.kind} {spec.name!r}: {problems}")
             return

@@ -38,7 +38,8 @@ class Spec:
     """What all descriptors have in common.
 
     A kind of spec is a subclass of this that names its ``kind`` and the ``hook`` that returns it: registry, ``cnnforge
-    list`` and ``show``, ``plugins check`` and the documentation follow from that.
+    list`` and ``show``, ``plugins check`` and the documentation follow from that. ``core`` is the
+    ``"package.module:NAME"`` of those that the core itself has; no plugin can bring one of their names.
 
     Args:
         name: Unique among specs of its kind; lower-case letters, digits and underscores.
@@ -49,6 +50,7 @@ class Spec:
     hook: ClassVar[str]
     name_pattern: ClassVar[re.Pattern[str]] = NAME_PATTERN
     reserved: ClassVar[frozenset[str]] = frozenset()
+    core: ClassVar[str] = ""
 
     name: str
     api: int = API_VERSION

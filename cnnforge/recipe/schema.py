@@ -103,6 +103,14 @@ class TrainingSection(_Section):
     )
     loss: Annotated[Component, Field(description="Keras loss; 'auto': cross-entropy")] = Component(name="auto")
     metrics: Annotated[tuple[Component, ...], Field(description="Keras metrics")] = (Component(name="accuracy"),)
+    epoch_measures: Annotated[
+        tuple[str, ...] | None,
+        Field(description="measures of the validation images after each epoch, as val_NAME: `cnnforge list measures`"),
+    ] = None
+    best: Annotated[
+        str | None,
+        Field(description="measure whose best epoch's weights are kept; default: accuracy, without it loss"),
+    ] = None
     callbacks: Annotated[tuple[Component, ...], Field(description="Keras callbacks")] = ()
     augmentation: Annotated[
         AugmentationSection, Field(description="varied training images: none, light, standard, strong or knobs")

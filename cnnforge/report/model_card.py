@@ -6,15 +6,16 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cnnforge.host import Registry
 from cnnforge.recipe import AugmentationSection
 from cnnforge.report import numbers as formats, sections, trust
+from cnnforge.report.figures import measured_figures
 from cnnforge.report.run_files import RunFiles
 
 _MAX_CLASSES = 20
-_LATER_MEASURES = {"roc_auc": "area under the ROC curve", "expected_calibration_error": "expected calibration error"}
 
 
-def model_card(files: RunFiles) -> str:
+def model_card(files: RunFiles, registry: Registry) -> str:
     """Return the model card of an evaluated run."""
     recipe = tomllib.loads(files.recipe_text) if files.recipe_text else {}
     parts = [
@@ -24,7 +25,7 @@ def model_card(files: RunFiles) -> str:
         *_section("Intended use", _use(files)),
         *_section("Training data", _data(files)),
         *_section("Training", _training(files, recipe)),
-        *_section("Measures", _measures(files)),
+        *_section("Measures", _measures(files, registry)),
         *_section("Limits", _limits(files)),
         *_section("Made by", [f"- {label}: {_plain(text)}" for label, text in sections.provenance(files)]),
     ]
@@ -97,15 +98,13 @@ def _augmentation(settings: dict[str, Any]) -> Any:
     return {key: value for key, value in settings.items() if value != off.get(key)} or "none"
 
 
-def _measures(files: RunFiles) -> list[str]:
+def _measures(files: RunFiles, registry: Registry) -> list[str]:
     found = files.evaluation
     low, high = found["accuracy_interval"]
     rows = [
-        ("accuracy", formats.percent(found["accuracy"])),
-        ("its 95 % interval", f"{formats.percent(low)} to {formats.percent(high)}"),
-        (f"always “{_plain(found['baseline_class'])}”", formats.percent(found["baseline_accuracy"])),
-        ("loss (cross-entropy)", formats.number(found["loss"])),
-        *((name, formats.number(found[key], 3)) for key, name in _LATER_MEASURES.items() if found.get(key) is not None),
+        *((_plain(figure.title), figure.text) for figure in measured_figures(found, registry)),
+        ("Accuracy, 95 % interval", f"{formats.percent(low)} to {formats.percent(high)}"),
+        (f"Accuracy of always “{_plain(found['baseline_class'])}”", formats.percent(found["baseline_accuracy"])),
     ]
     shown = sorted(found["per_class"], key=lambda row: float(row["f1"]))[:_MAX_CLASSES]
     classes = [[_plain(c["name"]), *(formats.percent(c[k]) for k in ("precision", "recall", "f1"))] for c in shown]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from cnnforge.host import MeasureSpec
 from cnnforge.images import SPLITS
 from cnnforge.report import charts, numbers as formats
 from cnnforge.report.run_files import RunFiles
@@ -145,18 +146,18 @@ def facts(files: RunFiles) -> list[tuple[str, str]]:
     return [(label, text) for label, text, known in candidates if known]
 
 
-def curves(files: RunFiles) -> list[tuple[str, Markup]]:
-    """Return a chart for each metric, loss and accuracy first, with its title."""
+def curves(files: RunFiles, specs: Mapping[str, MeasureSpec]) -> list[tuple[str, Markup]]:
+    """Return a chart for each metric, loss and accuracy first, with its title; ``specs`` are the measures by name."""
     keys = dict.fromkeys(key.removeprefix("val_") for line in files.epochs for key in line)
     names = sorted(
         (key for key in keys if key not in _NOT_CHARTED),
         key=lambda key: (key != "loss", key != "accuracy", key == "learning_rate"),
     )
-    charted = [(name, _curve(files, name, f"curve-{i}")) for i, name in enumerate(names)]
-    return [(_title(name), chart) for name, chart in charted if chart]
+    charted = [(name, _curve(files, name, f"curve-{i}", specs.get(name))) for i, name in enumerate(names)]
+    return [(_title(name, specs.get(name)), chart) for name, chart in charted if chart]
 
 
-def _curve(files: RunFiles, name: str, key: str) -> Markup | None:
+def _curve(files: RunFiles, name: str, key: str, spec: MeasureSpec | None) -> Markup | None:
     lines = [
         charts.Series(label, label, [line[metric] if _has(line, metric) else None for line in files.epochs])
         for label, metric in (("training", name), ("validation", f"val_{name}"))
@@ -169,15 +170,17 @@ def _curve(files: RunFiles, name: str, key: str) -> Markup | None:
         lines = [charts.Series("", "training", lines[0].values)]
     return charts.line_chart(
         key,
-        f"{_title(name)} over epochs",
+        f"{_title(name, spec)} over epochs",
         [line["epoch"] for line in files.epochs],
         lines,
         mark=files.run.get("best_epoch"),
-        percent="accuracy" in name,
+        percent=spec.percent if spec else "accuracy" in name,
     )
 
 
-def _title(metric: str) -> str:
+def _title(metric: str, spec: MeasureSpec | None) -> str:
+    if spec is not None and metric != "loss":  # which Keras measures as the recipe says, not as cross-entropy
+        return spec.title
     return metric.upper() if len(metric) <= 3 else metric.replace("_", " ").capitalize()
 
 

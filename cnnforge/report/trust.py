@@ -78,8 +78,7 @@ def calibration(files: RunFiles) -> Charted | None:
         marks=marks,
         start=start,
     )
-    error = formats.number(found["expected_calibration_error"], 2)
-    return Charted(chart, [_verdict(said, found["accuracy"]), f"Expected calibration error (15 bins): {error}."], [])
+    return Charted(chart, [_verdict(said, found["accuracy"])], [])
 
 
 def _mark(b: dict[str, Any]) -> Mark:

@@ -119,7 +119,13 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
 
 
 def evaluate_run(
-    trained: TrainedRun, chosen: EvaluatedImages, directory: EvaluationDir, progress: Progress, *, location: str
+    trained: TrainedRun,
+    chosen: EvaluatedImages,
+    directory: EvaluationDir,
+    registry: Registry,
+    progress: Progress,
+    *,
+    location: str,
 ) -> dict[str, Any]:
     """Evaluate a trained run and write the result into a new folder; return the content of ``evaluation.json``."""
     predictions = Predictions(
@@ -129,9 +135,16 @@ def evaluate_run(
         chosen.labels,
         predict_rows(trained.predictor(), chosen.images, chosen.rows, progress),
     )
-    num_mistakes = trained.resolved.recipe.evaluation.num_mistakes
     facts = {"location": location, "evaluated": now(), "warnings": list(chosen.warnings)}
-    return write_evaluation(directory, predictions, chosen.images, chosen.rows, num_mistakes, **facts)
+    return write_evaluation(
+        directory,
+        predictions,
+        chosen.images,
+        chosen.rows,
+        num_mistakes=trained.resolved.recipe.evaluation.num_mistakes,
+        registry=registry,
+        **facts,
+    )
 
 
 def _scan(trained: TrainedRun, images: LabelledImages, progress: Progress) -> Scan:

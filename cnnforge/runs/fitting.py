@@ -9,6 +9,7 @@ import keras
 
 from cnnforge.data import Feed, PreparedData
 from cnnforge.errors import TrainingError
+from cnnforge.evaluation import EpochMeasures, best_epoch_figures
 from cnnforge.host import Registry
 from cnnforge.network import compile_model, components
 from cnnforge.runs.checkpointing import Checkpointing, build_state
@@ -64,7 +65,10 @@ def fit(
         KeyboardInterrupt: The run was asked to stop, and has saved a checkpoint.
     """
     directory = run.directory
-    log, best = MetricsLog(directory.metrics), BestWeights(directory.checkpoints)
+    training = run.resolved.recipe.training
+    measures = EpochMeasures(training, registry, data, reporter.warn)
+    log = MetricsLog(directory.metrics)
+    best = BestWeights(directory.checkpoints, best_epoch_figures(training, registry))
     to_come = phases(run.resolved)[0 if start is None else start.phase :]
     for phase in to_come:
         if phase.number:
@@ -78,12 +82,13 @@ def fit(
             note_seconds(directory, "features", started)
         feed = used["train"]
         build_state(trained, feed)
-        log.feed = feed
+        log.feed, measures.feed = feed, used.get("validation")
         averages, others = with_averages(trained, _further_callbacks(run, registry, phase))
         batch_size, num_epochs = phase.resolved.recipe.training.batch_size, to_come[-1].last_epoch
         callbacks = [
             StopOnDivergence(),
             *averages,
+            measures,
             log,
             best,
             ShowProgress(reporter, len(feed.rows), batch_size, num_epochs),
@@ -103,7 +108,8 @@ def fit(
         start = None
     interrupt.release()
     if not best.weights:
-        raise TrainingError("expected at least one epoch with a finite loss, received none")
+        wanted = training.best or "loss"
+        raise TrainingError(f"expected at least one epoch with a finite {wanted}, received none")
     directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
 
 

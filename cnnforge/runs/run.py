@@ -35,7 +35,7 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
     """
     directory, resolved = run.directory, run.resolved
     try:
-        with _recorded(directory, reporter) as interrupt:
+        with _recorded(directory, registry, reporter) as interrupt:
             with directory.log.open("a", encoding="utf-8") as log:
                 log.write(import_keras())
             from cnnforge.runs import steps
@@ -75,18 +75,18 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
                 steps.note_seconds(directory, "training", started)
 
             best = steps.save_best_model(run, num_classes)
-            predictions = steps.evaluate(run, best, data, reporter)
+            predictions = steps.evaluate(run, registry, best, data, reporter)
             steps.note_seconds(directory, "evaluation", started)
             steps.explain(run, registry, best, data, predictions)
             steps.note_seconds(directory, "explanation", started)
-            steps.conclude(directory, reporter)
+            steps.conclude(directory, registry, reporter)
     finally:
         for _, line in registry.host.collect("cnnforge_run_ended", run=run):
             reporter.say(line)
 
 
 @contextmanager
-def _recorded(directory: RunDir, reporter: Reporter) -> Iterator[Interrupt]:
+def _recorded(directory: RunDir, registry: Registry, reporter: Reporter) -> Iterator[Interrupt]:
     """Note in ``run.json``, with a report of what there is, whatever ends the block early; and let it go on.
 
     Raises:
@@ -97,16 +97,17 @@ def _recorded(directory: RunDir, reporter: Reporter) -> Iterator[Interrupt]:
             yield interrupt
         except KeyboardInterrupt:
             stopped = interrupt.error(directory.path)
-            _note(directory, reporter, "interrupted", stopped)
+            _note(directory, registry, reporter, "interrupted", stopped)
             raise stopped from None
         except BaseException as error:
-            _note(directory, reporter, "interrupted" if isinstance(error, InterruptedRunError) else "failed", error)
+            status = "interrupted" if isinstance(error, InterruptedRunError) else "failed"
+            _note(directory, registry, reporter, status, error)
             raise
 
 
-def _note(directory: RunDir, reporter: Reporter, status: str, error: BaseException) -> None:
+def _note(directory: RunDir, registry: Registry, reporter: Reporter, status: str, error: BaseException) -> None:
     try:
         directory.update_run(status=status, error=f"{type(error).__name__}: {error}", finished=now())
-        write_report(directory.path)
+        write_report(directory.path, registry)
     except (OSError, StorageError) as second:  # the disk may be what ended the run
         reporter.warn(f"{directory.run_json} could not be brought up to date: {second}")

@@ -156,7 +156,7 @@ def save_best_model(run: Run, num_classes: int) -> keras.Model:
     return model
 
 
-def evaluate(run: Run, model: keras.Model, data: PreparedData, reporter: Reporter) -> Predictions:
+def evaluate(run: Run, registry: Registry, model: keras.Model, data: PreparedData, reporter: Reporter) -> Predictions:
     """Measure the model on the split that the recipe names."""
     settings, manifest = run.resolved.recipe.evaluation, data.manifest
     rows = manifest.rows(settings.split)
@@ -165,7 +165,11 @@ def evaluate(run: Run, model: keras.Model, data: PreparedData, reporter: Reporte
     )
     names = [manifest.names[row] for row in rows]
     predictions = Predictions(settings.split, manifest.class_names, names, manifest.labels[rows], probabilities)
-    write_evaluation(run.directory, predictions, data.rows, rows, settings.num_mistakes)
+    result = write_evaluation(
+        run.directory, predictions, data.rows, rows, num_mistakes=settings.num_mistakes, registry=registry
+    )
+    for warning in result["warnings"]:
+        reporter.warn(warning)
     return predictions
 
 
@@ -184,11 +188,11 @@ def explain(run: Run, registry: Registry, model: keras.Model, data: PreparedData
     )
 
 
-def conclude(directory: RunDir, reporter: Reporter) -> None:
+def conclude(directory: RunDir, registry: Registry, reporter: Reporter) -> None:
     """Write the report and say how it went."""
     remove_old_checkpoints(directory.checkpoints, keep=1)
     directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
-    write_report(directory.path)
+    write_report(directory.path, registry)
     reporter.finish(_accuracy_line(directory.read_evaluation()))
     reporter.say(_speed_line(directory.read_run()))
     reporter.say(f"Report   {directory.report}")

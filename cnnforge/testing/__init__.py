@@ -1,5 +1,4 @@
-"""For the tests of plugins: what every architecture, data source, explainer and export
-format must keep, to subclass.
+"""For the tests of plugins: what everything that a plugin brings must keep, to subclass.
 
 ::
 

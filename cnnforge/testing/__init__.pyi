@@ -5,5 +5,7 @@ from .data_source import DataSourceContract as DataSourceContract
 from .executor import ExecutorContract as ExecutorContract
 from .explainer import ExplainerContract as ExplainerContract
 from .export_format import ExportFormatContract as ExportFormatContract
+from .measure import MeasureContract as MeasureContract
+from .report_section import ReportSectionContract as ReportSectionContract
 from .run import tiny_run as tiny_run, untrained_run as untrained_run
 from .search_algorithm import SearchAlgorithmContract as SearchAlgorithmContract

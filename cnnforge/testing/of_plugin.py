@@ -11,6 +11,8 @@ from cnnforge.host import (
     ExecutorSpec,
     ExplainerSpec,
     ExportFormatSpec,
+    MeasureSpec,
+    ReportSectionSpec,
     SearchAlgorithmSpec,
     Spec,
 )
@@ -20,8 +22,10 @@ from cnnforge.testing.data_source import DataSourceContract
 from cnnforge.testing.executor import ExecutorContract
 from cnnforge.testing.explainer import ExplainerContract
 from cnnforge.testing.export_format import ExportFormatContract
+from cnnforge.testing.measure import MeasureContract
 from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.pytest_plugin import requested
+from cnnforge.testing.report_section import ReportSectionContract
 from cnnforge.testing.search_algorithm import SearchAlgorithmContract
 
 CONTRACTS: dict[type[Spec], type[PluginContract]] = {
@@ -32,6 +36,8 @@ CONTRACTS: dict[type[Spec], type[PluginContract]] = {
     AugmentationSpec: AugmentationContract,
     SearchAlgorithmSpec: SearchAlgorithmContract,
     ExecutorSpec: ExecutorContract,
+    MeasureSpec: MeasureContract,
+    ReportSectionSpec: ReportSectionContract,
 }
 """The contract of each kind; the others keep what every plugin must."""
 

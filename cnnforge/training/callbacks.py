@@ -90,15 +90,20 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
 class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the weights of the best epoch.
 
-    The best epoch has the highest validation accuracy, or where that is not measured the lowest validation loss, or
-    without validation the lowest loss. A figure that is not finite is never the best. Every epoch has a file of its
-    own, so that no checkpoint ever names weights that were overwritten; ``weights`` is what ``run.json`` says of it.
+    A figure that is not finite is never the best. Every epoch has a file of its own, so that no checkpoint ever names
+    weights that were overwritten; ``weights`` is what ``run.json`` says of it.
+
+    Args:
+        folder: Where the weights are kept.
+        figures: What is compared, as ``metrics.jsonl`` names it, and whether higher is better; of several the first
+            that an epoch has.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, figures: Sequence[tuple[str, bool]]) -> None:
         super().__init__()
         self.weights: dict[str, Any] = {}
         self._folder = folder
+        self._figures = figures
         self._best = -math.inf
 
     def get_state(self) -> dict[str, Any]:
@@ -116,11 +121,11 @@ class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
             self.weights = {"epoch": epoch + 1, "file": path.name, "sha256": save_weights(self.model, path)}
             self._best = score
 
-    @staticmethod
-    def _score(logs: dict[str, Any]) -> float:
-        if "val_accuracy" in logs:
-            return float(logs["val_accuracy"])
-        return -float(logs.get("val_loss", logs.get("loss", math.nan)))
+    def _score(self, logs: dict[str, Any]) -> float:
+        for name, is_higher_better in self._figures:
+            if name in logs:
+                return float(logs[name]) if is_higher_better else -float(logs[name])
+        return math.nan
 
 
 class StopOnDivergence(keras.callbacks.Callback):  # type: ignore[misc]

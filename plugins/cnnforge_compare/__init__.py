@@ -1,4 +1,4 @@
-"""Two runs beside each other: the commands ``compare`` and ``reproduce``."""
+"""Two runs beside each other: the commands ``compare`` and ``reproduce``, and what the report says of the latter."""
 
 from __future__ import annotations
 
@@ -19,4 +19,15 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="reproduce",
         summary="Train a run again from its record and compare the two.",
         app="cnnforge_compare.reproduce_command:reproduce",
+    )
+
+
+@cnnforge.hookimpl
+def cnnforge_report_sections() -> Iterator[cnnforge.ReportSectionSpec]:
+    """Bring the section of a run that repeats another."""
+    yield cnnforge.ReportSectionSpec(
+        name="reproduction",
+        title="Reproduction",
+        render="cnnforge_compare.reproduction_section:render",
+        after="reproduce",
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnforge.evaluation import read_predictions
-from cnnforge.report import RunFiles, numbers, read_run_files
+from cnnforge.host import Registry
+from cnnforge.report import RunFiles, measured_figures, numbers, read_run_files
 from cnnforge.runs import RunDir
 from cnnforge.system import read_lines
 from cnnforge_compare.mcnemar import mcnemar
@@ -94,10 +95,17 @@ def recipe_differences(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
 
 
-def measures(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
+def measures(runs: Sequence[ComparedRun], registry: Registry) -> list[tuple[str, list[str]]]:
     """Return the rows of the table of measures, each with a text for each run."""
-    found = [_measures(run.files) for run in runs]
-    return [(key, [texts[key] for texts in found]) for key in found[0]]
+    before, after = [_evaluated(run.files) for run in runs], [_trained(run.files) for run in runs]
+    measured = [
+        {figure.title: figure.text for figure in measured_figures(run.files.evaluation, registry)} for run in runs
+    ]
+    return [
+        (key, [texts.get(key, numbers.NOTHING) for texts in found])
+        for found in (before, measured, after)
+        for key in dict.fromkeys(key for texts in found for key in texts)
+    ]
 
 
 def pairs(runs: Sequence[ComparedRun]) -> list[Pair]:
@@ -156,22 +164,24 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _measures(files: RunFiles) -> dict[str, str]:
-    run, found = files.run, files.evaluation
+def _evaluated(files: RunFiles) -> dict[str, str]:
+    found = files.evaluation
     low, high = found.get("accuracy_interval", (None, None))
     return {
-        "status": run.get("status", ""),
-        "images": f"{numbers.count(found.get('num_images'))} {found.get('split', '')}".rstrip(),
-        "accuracy": numbers.percent(found.get("accuracy")),
-        "95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}" if found else numbers.NOTHING,
-        "baseline": numbers.percent(found.get("baseline_accuracy")),
-        "loss": numbers.number(found.get("loss")),
-        "area under the ROC curve": numbers.number(found.get("roc_auc")),
-        "expected calibration error": numbers.percent(found.get("expected_calibration_error")),
-        "parameters": numbers.count(run.get("model", {}).get("num_parameters")),
-        "best epoch": f"{run.get('best_epoch', numbers.NOTHING)} of {len(files.epochs)}",
-        "training time": numbers.duration(run.get("seconds", {}).get("training")),
-        "images per second": numbers.count(run.get("images_per_second")),
+        "Status": files.run.get("status", ""),
+        "Images": f"{numbers.count(found.get('num_images'))} {found.get('split', '')}".rstrip(),
+        "Accuracy, 95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}" if found else numbers.NOTHING,
+        "Accuracy of the baseline": numbers.percent(found.get("baseline_accuracy")),
+    }
+
+
+def _trained(files: RunFiles) -> dict[str, str]:
+    run = files.run
+    return {
+        "Parameters": numbers.count(run.get("model", {}).get("num_parameters")),
+        "Best epoch": f"{run.get('best_epoch', numbers.NOTHING)} of {len(files.epochs)}",
+        "Training time": numbers.duration(run.get("seconds", {}).get("training")),
+        "Images per second": numbers.count(run.get("images_per_second")),
     }
 
 

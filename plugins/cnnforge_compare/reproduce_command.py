@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnforge.cli import DataOption, RunArgument, echo_json, render, run_command, wrap
+from cnnforge.cli import DataOption, RunArgument, echo_json, registry, render, run_command, wrap
 from cnnforge.runs import RunDir, default_run_name, find_run
 from cnnforge.system import files
 
@@ -37,6 +37,7 @@ def reproduce(
     The exit code is 1 if it is different.
     """
     recorded = find_run(run)
+    from cnnforge.report import write_report
     from cnnforge_compare import reproduction
 
     reproduction.check_finished(recorded)
@@ -46,6 +47,7 @@ def reproduce(
     found = reproduction.compare(recorded, again)
     content = {"recorded": str(recorded.path.absolute()), "again": str(again.path.absolute()), **asdict(found)}
     files.write_json(again.reproduction, content)
+    write_report(again.path, registry())
     if as_json:
         echo_json(content)
     else:

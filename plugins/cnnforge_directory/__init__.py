@@ -50,6 +50,19 @@ def cnnforge_data_sources() -> Iterator[cnnforge.DataSourceSpec]:
 
 
 @cnnforge.hookimpl
+def cnnforge_measures() -> Iterator[cnnforge.MeasureSpec]:
+    """Bring the measure for many classes, which only folders have among the built-in sources."""
+    yield cnnforge.MeasureSpec(
+        name="top5_accuracy",
+        title="Top-5 accuracy",
+        better="higher",
+        compute="cnnforge_directory.top5:top5_accuracy",
+        needs=6,
+        percent=True,
+    )
+
+
+@cnnforge.hookimpl
 def cnnforge_recipes() -> Iterator[cnnforge.RecipeSpec]:
     """Bring the recipe for anybody's photographs."""
     yield cnnforge.RecipeSpec(

@@ -67,7 +67,7 @@ def tune(
     start, options = _executor(resolved)
     directory = study_dir(studies_dir, name or resolved.recipe.name)
     if not fork:
-        check_settings_same(directory, resolved, planned.space)
+        check_settings_same(directory, planned.resolved, planned.space)
     from cnnforge.data import open_source
     from cnnforge_tuning.study_view import study_view
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cnnforge.errors import RecipeError
+from cnnforge.host import MeasureSpec, Registry
 from cnnforge_tuning.settings import TuningOptions
 
 _MIN = ("loss", "error", "crossentropy", "divergence", "hinge", "false_positives", "false_negatives")
 _MAX = ("acc", "auc", "precision", "recall", "f1_score", "iou", "r2_score", "true_", "sensitivity", "specif")
+
+_OF_TRAINING = ("accuracy", "loss")  # what Keras measures while it trains has these names too, and had them first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,23 @@ class Objective:
         return -math.inf if self.is_max else math.inf
 
 
-def objective_of(tuning: TuningOptions) -> Objective:
-    """Return the objective of a recipe; ``direction="auto"`` goes by the metric's name.
+def objective_of(tuning: TuningOptions, registry: Registry) -> Objective:
+    """Return the objective of a recipe.
+
+    The name of a measure stands for that of the validation images. ``direction="auto"`` goes by the table of
+    measures, and for a metric of Keras by its name.
 
     Raises:
         RecipeError: The name does not tell the direction.
+        NameConflictError: Several plugins bring the measure.
     """
-    name = tuning.objective
+    name, measure = tuning.objective, measure_of(tuning, registry)
+    if measure is not None and name not in _OF_TRAINING:
+        name = f"val_{measure.name}"
     if tuning.direction != "auto":
         return Objective(name, tuning.direction == "max")
+    if measure is not None:
+        return Objective(name, measure.better == "higher")
     metric = name.removeprefix("val_").lower()
     if any(word in metric for word in _MIN):
         return Objective(name, is_max=False)
@@ -60,3 +71,13 @@ def objective_of(tuning: TuningOptions) -> Objective:
         f"expected to know whether a higher tuning.objective={name} is better",
         hint="say so: --set tuning.direction=max, or min",
     )
+
+
+def measure_of(tuning: TuningOptions, registry: Registry) -> MeasureSpec | None:
+    """Return the measure that is optimised; None: it is no measure but a metric of Keras.
+
+    Raises:
+        NameConflictError: Several plugins bring it.
+    """
+    catalogue, name = registry.catalogue(MeasureSpec), tuning.objective.removeprefix("val_")
+    return catalogue.get(name).spec if name in catalogue.entries else None

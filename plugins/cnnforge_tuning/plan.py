@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from cnnforge.errors import RecipeError
+from cnnforge.evaluation import asked_measures
 from cnnforge.host import Entry, Registry, SearchAlgorithmSpec, import_deferred
 from cnnforge.recipe import Recipe, ResolvedRecipe
-from cnnforge_tuning.objective import Objective, objective_of
+from cnnforge_tuning.objective import Objective, measure_of, objective_of
 from cnnforge_tuning.settings import TuningOptions, tuning_of
 from cnnforge_tuning.space import Hyperparameter, hyperparameters, num_configurations
 
@@ -48,8 +49,9 @@ def plan(resolved: ResolvedRecipe, registry: Registry) -> Plan:
 
     Raises:
         RecipeError: It names nothing to search, or what it asks for cannot work.
-        UnknownNameError: No plugin brings the search algorithm.
+        UnknownNameError: No plugin brings the search algorithm, or a measure that it asks for.
     """
+    asked_measures(resolved.recipe.training, registry)
     tuning, space = tuning_of(resolved), hyperparameters(resolved)
     algorithm = registry.catalogue(SearchAlgorithmSpec).get(tuning.algorithm)
     if not space:
@@ -73,7 +75,19 @@ def plan(resolved: ResolvedRecipe, registry: Registry) -> Plan:
             f" training.fine_tuning with tuning.algorithm={tuning.algorithm} and tuning.pruning={tuning.pruning}",
             hint="search without fine_tuning and add it to best.toml, or search without pruning",
         )
-    return Plan(resolved, tuning, algorithm, space, objective_of(tuning), num_trials)
+    objective = objective_of(tuning, registry)
+    return Plan(_measuring(resolved, tuning, registry), tuning, algorithm, space, objective, num_trials)
+
+
+def _measuring(resolved: ResolvedRecipe, tuning: TuningOptions, registry: Registry) -> ResolvedRecipe:
+    """Return a recipe that measures the objective after each epoch, where Keras has no metric for it."""
+    measure, training = measure_of(tuning, registry), resolved.recipe.training
+    known = ("accuracy", "loss", *(training.epoch_measures or ()))
+    if measure is None or measure.name in known:
+        return resolved
+    measures = (*(training.epoch_measures or ()), measure.name)
+    recipe = resolved.recipe.model_copy(update={"training": training.model_copy(update={"epoch_measures": measures})})
+    return replace(resolved, recipe=recipe)
 
 
 def owner(algorithm: Entry[SearchAlgorithmSpec]) -> str:

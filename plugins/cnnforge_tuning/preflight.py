@@ -95,10 +95,11 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
     largest = max(range(len(sizes)), key=lambda i: sizes[i][1])
     model, logs = _measured(compiled[0](policy), feeds)
     seconds = (model, _measured(compiled[largest](policy), feeds)[0]) if is_new else None
+    epoch_measures = resolved.recipe.training.epoch_measures or ()
     return Facts(
         fingerprint=data.manifest.fingerprint(),
         precision=policy.removeprefix("mixed_"),
-        metrics=[*logs, *(f"val_{name}" for name in logs if "validation" in feeds)],
+        metrics=[*logs, *(f"val_{name}" for name in (*logs, *epoch_measures) if "validation" in feeds)],
         num_parameters=(sizes[0][0], sizes[largest][0]),
         memory_bytes=(sizes[0][1], sizes[largest][1]),
         epoch_seconds=seconds,

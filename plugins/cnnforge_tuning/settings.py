@@ -32,11 +32,12 @@ class TuningOptions(cnnforge.Options):
         "bayesian"
     )
     trials: Annotated[int, Field(ge=1, description="configurations to try; hyperband counts its own")] = 20
-    objective: Annotated[str, Field(description="metric of an epoch to optimise; a trial counts its best")] = (
-        "val_accuracy"
-    )
+    objective: Annotated[
+        str, Field(description="measure or metric of an epoch to optimise; a trial counts its best")
+    ] = "val_accuracy"
     direction: Annotated[
-        Literal["auto", "max", "min"], Field(description="what is better; 'auto' knows Keras's metrics and losses")
+        Literal["auto", "max", "min"],
+        Field(description="what is better; 'auto' knows measures, and Keras's metrics and losses"),
     ] = "auto"
     pruning: Annotated[
         Literal["none", "median", "halving"],

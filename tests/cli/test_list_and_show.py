@@ -30,7 +30,7 @@ def test_list_names_everything_of_every_kind(cli):
     assert {("architecture", "catsdogs_cnn"), ("data-source", "catsdogs"), ("recipe", "directory-cnn")} <= set(
         names(done)
     )
-    assert all(item["summary"] and item["plugin"].startswith("cnnforge:") for item in json.loads(done.out))
+    assert all(item["summary"] and f"{item['plugin']}:".startswith("cnnforge:") for item in json.loads(done.out))
     text = cli("list").out
     assert [name for _, name in names(done) if name not in text] == []
 

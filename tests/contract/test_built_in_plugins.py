@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import cnnforge_catsdogs
+import cnnforge_compare
 import cnnforge_directory
 import cnnforge_explain
 import cnnforge_export
 import cnnforge_tuning
+from cnnforge.system import files
 from cnnforge.testing import (
     ArchitectureContract,
     AugmentationContract,
@@ -17,8 +19,11 @@ from cnnforge.testing import (
     ExecutorContract,
     ExplainerContract,
     ExportFormatContract,
+    MeasureContract,
+    ReportSectionContract,
     SearchAlgorithmContract,
 )
+from cnnforge.testing.report_section import HOSTILE
 
 FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 AUGMENTATIONS = {spec.name: spec for spec in cnnforge_directory.cnnforge_augmentations()}
@@ -90,3 +95,21 @@ class TestHyperband(SearchAlgorithmContract):
 
 class TestLocal(ExecutorContract):
     (spec,) = cnnforge_tuning.cnnforge_executors()
+
+
+class TestTop5Accuracy(MeasureContract):
+    (spec,) = cnnforge_directory.cnnforge_measures()
+
+
+class TestReproduction(ReportSectionContract):
+    (spec,) = cnnforge_compare.cnnforge_report_sections()
+
+    def prepare(self, directory: Path) -> None:
+        facts = {"recorded": HOSTILE, "verdict": "different", "figures": {"accuracy": [0.5, 0.25]}}
+        files.write_json(directory / "reproduction.json", {**facts, "causes": [f"data: {HOSTILE}"]})
+
+    def test_tells_the_outcome_and_why(self, finished: Path) -> None:
+        text = self.rendered(finished)
+        assert "Compared with it: different." in text
+        assert "<td>0.5</td><td>0.25</td>" in text
+        assert "<li>data: &lt;hostile&gt;" in text

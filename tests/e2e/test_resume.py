@@ -110,3 +110,23 @@ def test_weights_of_another_network_in_a_checkpoint_are_refused(
     copy = RunDir(Path(shutil.copytree(short.path, tmp_path / "run")))
     with pytest.raises(RecipeError, match="received that of another network"):
         go_on(copy, registry, "architecture.dense_units=8", "training.epochs=2", accept_changes=True)
+
+
+def test_measures_after_each_epoch_change_nothing_but_what_they_add_and_are_resumed_to_the_bit(
+    registry: Registry, photographs: Path, tmp_path: Path
+) -> None:
+    asked = ("training.epoch_measures=['brier_score']", "training.best='matthews_correlation'")
+    float32, validation = "training.precision='float32'", "evaluation.split='validation'"
+    plain = train(registry, tmp_path, photographs, "training.epochs=3", float32, name="plain")
+    whole = train(registry, tmp_path, photographs, "training.epochs=3", float32, validation, *asked)
+    added = ("val_brier_score", "val_matthews_correlation")
+    lines = figures(whole)
+    assert [{key: line[key] for key in line if key not in added} for line in lines] == figures(plain)
+    best = max(lines, key=lambda line: (line["val_matthews_correlation"], -line["epoch"]))
+    assert whole.read_run()["best_epoch"] == best["epoch"]
+    measured = whole.read_evaluation()["measures"]
+    assert [measured[name.removeprefix("val_")] for name in added] == [best[name] for name in added]
+    longer = train(registry, tmp_path, photographs, "training.epochs=1", float32, validation, *asked, name="longer")
+    go_on(longer, registry, "training.epochs=3", accept_changes=True)
+    assert figures(longer) == lines
+    assert longer.read_run()["best_epoch"] == best["epoch"]

@@ -13,6 +13,7 @@ from PIL import Image
 from cnnforge.report import page, writing as report
 from tests.pages.browser import check
 from tests.unit.report.test_report import (
+    REGISTRY,
     cats_and_dogs,
     curve,
     epoch,
@@ -47,7 +48,7 @@ def finished(path: Path, **facts: Any) -> Path:
     manifest = [{"name": f"{i}.jpg", "class": "cat", "split": "train", "duplicates": i // 2} for i in range(8)]
     manifest += [{"name": "bad.jpg", "left_out": "empty file"}]
     write(path, run=run(**facts), metrics=LINES, evaluation=found, examples=kept, manifest=manifest)
-    return report.write_report(path)
+    return report.write_report(path, REGISTRY)
 
 
 def drawn(path: Path) -> Path:
@@ -59,12 +60,12 @@ def drawn(path: Path) -> Path:
 def failed(path: Path) -> Path:
     facts = run(status="failed", error="TrainingDivergedError: the loss is not finite")
     write(path, run=facts)
-    return report.write_report(path)
+    return report.write_report(path, REGISTRY)
 
 
 def interrupted(path: Path) -> Path:
     write(path, run=run(status="interrupted", error="stopped"), metrics=LINES[:2])
-    return report.write_report(path)
+    return report.write_report(path, REGISTRY)
 
 
 def classes(number: int) -> Callable[[Path], Path]:
@@ -77,7 +78,7 @@ def classes(number: int) -> Callable[[Path], Path]:
         found["per_class"] = [{**row, "f1": i / number, "roc_auc": 0.8} for i, row in enumerate(found["per_class"])]
         found["roc_curves"] = [curve(name, (0, 0), (0.3, 0.7), (1, 1)) for name in names]
         write(path, run=facts, metrics=LINES, evaluation=found)
-        return report.write_report(path)
+        return report.write_report(path, REGISTRY)
 
     make.__name__ = f"{number} classes"
     return make

@@ -22,6 +22,7 @@ from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
 from cnnforge.evaluation.predictions import Predictions, read_predictions as read_back
+from cnnforge.host import PluginHost, Registry
 from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.report import writing as report
 from cnnforge.runs.checkpoints import newest_checkpoint, next_path, publish
@@ -176,7 +177,7 @@ def read_predictions(folder: Path) -> int:
 def write_report(folder: Path, version: int) -> None:
     directory = RunDir(folder)
     files.write_json(directory.run_json, {"status": "finished", "recipe": f"version {version}."})
-    report.write_report(directory.path)
+    report.write_report(directory.path, Registry(PluginHost()))
 
 
 def read_report(folder: Path) -> int:

@@ -42,7 +42,7 @@ def our_best_is_a_number(folder: Path) -> bool:
     from cnnforge.runs.run_dir import RunDir
     from cnnforge.training.callbacks import BestWeights
 
-    callback, model = BestWeights(RunDir(folder).checkpoints), _network()
+    callback, model = BestWeights(RunDir(folder).checkpoints, [("val_loss", False)]), _network()
     _train(callback, model)
     load_weights(model, folder / "checkpoints" / callback.weights["file"], callback.weights["sha256"])
     return _value(model) == _BEST

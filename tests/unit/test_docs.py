@@ -239,7 +239,7 @@ def test_the_run_directory_page_names_every_key(registry: Registry) -> None:
 
     manifest = small_manifest()
     predictions = Predictions("test", ["a", "b"], ["x", "y"], np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]))
-    measured = measure(predictions)
+    measured = measure(predictions, registry)
     written = {
         "run.json": provenance(resolve(load_recipe("catsdogs", registry), registry)),
         "data": manifest.summary(),

@@ -66,7 +66,8 @@ class Tracked:
         directory, facts = run.directory, run.directory.read_run()
         if facts["status"] == "finished":
             evaluation = directory.read_evaluation()
-            values = {key: value for key, value in evaluation.items() if isinstance(value, int | float)}
+            found = {**evaluation, **evaluation.get("measures", {})}
+            values = {key: value for key, value in found.items() if isinstance(value, int | float)}
             self.log_metrics({f"{evaluation['split']}_{key}": value for key, value in values.items()}, step=0)
         for path in (
             directory.recipe,

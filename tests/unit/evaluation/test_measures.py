@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from cnnforge.evaluation.calibration import NUM_BINS
 from cnnforge.evaluation.evaluation import worst_mistakes
 from cnnforge.evaluation.intervals import wilson_interval
-from cnnforge.evaluation.measures import measure
+from cnnforge.evaluation.measures import measure as measure_of
 from cnnforge.evaluation.predictions import Predictions, read_predictions
 from cnnforge.evaluation.ranking import MAX_CURVE_POINTS
+from cnnforge.host import PluginHost, Registry
 from cnnforge.system.files import write_json
 
 
@@ -24,6 +26,13 @@ def predictions(labels: list[int], rows: list[list[float]], class_names: tuple[s
 
 def of_dogs(labels: list[int], probabilities: list[float]) -> Predictions:
     return predictions(labels, [[1 - p, p] for p in probabilities])
+
+
+REGISTRY = Registry(PluginHost())
+
+
+def measure(predictions: Predictions) -> dict[str, Any]:
+    return measure_of(predictions, REGISTRY)
 
 
 FOUR = of_dogs([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9])

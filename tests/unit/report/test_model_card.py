@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from cnnforge.report import writing as report
-from tests.unit.report.test_report import HOSTILE, cats_and_dogs, evaluation, reliability, run, suspects, write
+from tests.unit.report.test_report import (
+    HOSTILE,
+    REGISTRY,
+    cats_and_dogs,
+    evaluation,
+    reliability,
+    run,
+    suspects,
+    write,
+)
 
 RECIPE = """
 name = "catsdogs"
@@ -22,16 +31,16 @@ augmentation = { flip = "horizontal", crop = 1.0, rotation = 10.0 }
 
 def card(path: Path, **contents: object) -> str:
     run_dir = write(path, **contents)
-    report.write_report(run_dir.path)
+    report.write_report(run_dir.path, REGISTRY)
     return run_dir.model_card.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_the_card_states_the_figures_of_the_run(tmp_path: Path) -> None:
     found = cats_and_dogs(roc_auc=0.8751, reliability=reliability((0.95, 0.806, 2000)), expected_calibration_error=0.14)
     text = card(tmp_path, evaluation=found, recipe=RECIPE, examples=suspects(7))
-    assert "| accuracy | 80.6 % |" in text
-    assert "| always “cat” | 50.2 % |" in text
-    assert "| area under the ROC curve | 0.875 |" in text
+    assert "| Accuracy | 80.6 % |" in text
+    assert "| Accuracy of always “cat” | 50.2 % |" in text
+    assert "| Area under the ROC curve | 0.875 |" in text
     assert "resized to 150 × 150 pixels" in text
     assert "- optimizer: name sgd, momentum 0.9" in text
     assert "- augmentation: flip horizontal, rotation 10.0\n" in text
@@ -42,14 +51,14 @@ def test_the_card_states_the_figures_of_the_run(tmp_path: Path) -> None:
 
 def test_an_older_run_gets_a_card_without_what_it_did_not_measure(tmp_path: Path) -> None:
     text = card(tmp_path, evaluation=cats_and_dogs(), recipe=None)
-    assert "| accuracy | 80.6 % |" in text
+    assert "| Accuracy | 80.6 % |" in text
     assert "ROC" not in text
     assert "Labels that may be wrong" not in text
 
 
 def test_a_run_that_was_not_evaluated_has_no_card(tmp_path: Path) -> None:
     run_dir = write(tmp_path)
-    report.write_report(run_dir.path)
+    report.write_report(run_dir.path, REGISTRY)
     assert not run_dir.model_card.exists()
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import RecipeError
+from cnnforge.host import PluginHost, Registry
 from cnnforge.report import charts, gallery, numbers as formats, writing as report
 from cnnforge.runs.run_dir import RunDir
 
+REGISTRY = Registry(PluginHost())
 HOSTILE = "</title></pre><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -93,7 +95,7 @@ def write(path: Path, **contents: Any) -> RunDir:
 
 
 def page(run_dir: RunDir) -> Page:
-    return Page(report.write_report(run_dir.path).read_text(encoding="utf-8"))
+    return Page(report.write_report(run_dir.path, REGISTRY).read_text(encoding="utf-8"))
 
 
 def cats_and_dogs(**values: Any) -> dict[str, Any]:
@@ -442,7 +444,7 @@ def test_interrupted_run_says_so_and_shows_what_it_reached(tmp_path: Path) -> No
 def test_report_replaces_the_one_before(tmp_path: Path) -> None:
     run_dir = write(tmp_path)
     run_dir.report.write_text("old", encoding="utf-8")
-    assert report.write_report(run_dir.path) == run_dir.report
+    assert report.write_report(run_dir.path, REGISTRY) == run_dir.report
     assert "catsdogs" in run_dir.report.read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["recipe.toml", "report.html", "run.json"]
 
@@ -455,7 +457,7 @@ def test_files_that_are_no_images_are_counted_apart(tmp_path: Path) -> None:
 
 def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"expected a run directory with run.json in it"):
-        report.write_report(tmp_path)
+        report.write_report(tmp_path, REGISTRY)
 
 
 def test_report_needs_neither_keras_nor_numpy() -> None:

@@ -46,3 +46,18 @@ def test_the_number_of_trials_is_that_of_keras_tuners_hyperband(epochs):
     brackets = range(oracle._get_num_brackets())
     expected = sum(oracle._get_size(b, r) for b in brackets for r in range(oracle._get_num_rounds(b)))
     assert make_plan("tuning.algorithm=hyperband", f"training.epochs={epochs}").num_trials == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "measures"),
+    [
+        ([], None),
+        (["tuning.objective=val_loss"], None),
+        (["tuning.objective=val_f1_score"], None),
+        (["tuning.objective=macro_f1"], ("macro_f1",)),
+        (["tuning.objective=val_macro_f1", "training.epoch_measures=['roc_auc']"], ("roc_auc", "macro_f1")),
+        (["tuning.objective=roc_auc", "training.epoch_measures=['roc_auc']"], ("roc_auc",)),
+    ],
+)
+def test_trials_take_the_measure_that_is_optimised_after_each_epoch(settings, measures):
+    assert make_plan(*settings).recipe.training.epoch_measures == measures
