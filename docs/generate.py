@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+import house  # beside this file
 import typer
 from pydantic import BaseModel
 
@@ -287,5 +288,6 @@ def ruff_of_plugins() -> str:
 
 if __name__ == "__main__":
     (ROOT / "plugins" / "ruff.toml").write_text(ruff_of_plugins(), encoding="utf-8")
+    (ROOT / "docs" / "images" / "house.svg").write_text(house.picture(), encoding="utf-8")
     for page in pages():
         page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

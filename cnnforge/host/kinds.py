@@ -42,6 +42,7 @@ class ArchitectureSpec(Spec):
 
     kind: ClassVar[str] = "architecture"
     hook: ClassVar[str] = "cnnforge_architectures"
+    deferred: ClassVar[tuple[str, ...]] = ("build", "adapt", "search_space")
 
     summary: str
     build: str
@@ -51,9 +52,6 @@ class ArchitectureSpec(Spec):
     backbone: str | None = None
     adapt: str | None = None
     search_space: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.build, self.adapt, self.search_space) if name is not None)
 
     def problems(self) -> list[str]:
         found = Spec.problems(self)
@@ -78,14 +76,12 @@ class DataSourceSpec(Spec):
 
     kind: ClassVar[str] = "data source"
     hook: ClassVar[str] = "cnnforge_data_sources"
+    deferred: ClassVar[tuple[str, ...]] = ("open", "download")
 
     summary: str
     open: str
     options: type[Options] = Options
     download: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.open,) if self.download is None else (self.open, self.download)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +120,7 @@ class CommandSpec(Spec):
 
     kind: ClassVar[str] = "command"
     hook: ClassVar[str] = "cnnforge_commands"
+    deferred: ClassVar[tuple[str, ...]] = ("app", "function")
     name_pattern: ClassVar[re.Pattern[str]] = _COMMAND
     reserved: ClassVar[frozenset[str]] = frozenset(
         {"run", "evaluate", "predict", "report", "runs", "data", "list", "show", "plugins", "new", "doctor"}
@@ -132,9 +129,6 @@ class CommandSpec(Spec):
     summary: str
     app: str
     function: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.app,) if self.function is None else (self.app, self.function)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +149,7 @@ class SettingsSpec(Spec):
 
     kind: ClassVar[str] = "settings"
     hook: ClassVar[str] = "cnnforge_settings"
+    deferred: ClassVar[tuple[str, ...]] = ("check", "describe")
     reserved: ClassVar[frozenset[str]] = frozenset(
         {"name", "format", "plugins", "data", "architecture", "training", "evaluation"}
     )
@@ -170,9 +165,6 @@ class SettingsSpec(Spec):
         object.__setattr__(self, "name", self.section)
         if not self.summary:
             object.__setattr__(self, "summary", (self.options.__doc__ or "").partition("\n")[0])
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.check, self.describe) if name is not None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,6 +183,7 @@ class MeasureSpec(Spec):
 
     kind: ClassVar[str] = "measure"
     hook: ClassVar[str] = "cnnforge_measures"
+    deferred: ClassVar[tuple[str, ...]] = ("compute",)
     core: ClassVar[str] = "cnnforge.evaluation:MEASURES"
 
     title: str
@@ -202,9 +195,6 @@ class MeasureSpec(Spec):
     @property
     def headline(self) -> str:
         return f"{self.title}, {self.better} is better" if self.title else ""
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.compute,)
 
     def problems(self) -> list[str]:
         found = Spec.problems(self)
@@ -227,6 +217,7 @@ class ReportSectionSpec(Spec):
 
     kind: ClassVar[str] = "report section"
     hook: ClassVar[str] = "cnnforge_report_sections"
+    deferred: ClassVar[tuple[str, ...]] = ("render",)
     reserved: ClassVar[frozenset[str]] = frozenset(
         {"curves", "measures", "classes", "trust", "photographs", "labels", "data", "time", "reproduce"}
     )
@@ -234,9 +225,6 @@ class ReportSectionSpec(Spec):
     title: str
     render: str
     after: str = ""
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.render,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,12 +241,10 @@ class ExplainerSpec(Spec):
 
     kind: ClassVar[str] = "explainer"
     hook: ClassVar[str] = "cnnforge_explainers"
+    deferred: ClassVar[tuple[str, ...]] = ("explain",)
 
     title: str
     explain: str
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.explain,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -287,6 +273,7 @@ class ExportFormatSpec(Spec):
 
     kind: ClassVar[str] = "export format"
     hook: ClassVar[str] = "cnnforge_export_formats"
+    deferred: ClassVar[tuple[str, ...]] = ("write",)
     name_pattern: ClassVar[re.Pattern[str]] = _HYPHENATED
 
     summary: str
@@ -298,9 +285,6 @@ class ExportFormatSpec(Spec):
     lossy: tuple[str, ...] = ()
     tolerance: float = 1e-4
     file_name: str
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.write,)
 
     def problems(self) -> list[str]:
         found = Spec.problems(self)
@@ -328,13 +312,11 @@ class AugmentationSpec(Spec):
 
     kind: ClassVar[str] = "augmentation"
     hook: ClassVar[str] = "cnnforge_augmentations"
+    deferred: ClassVar[tuple[str, ...]] = ("apply",)
 
     summary: str
     apply: str
     options: type[Options] = Options
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.apply,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -360,14 +342,12 @@ class SearchAlgorithmSpec(Spec):
 
     kind: ClassVar[str] = "search algorithm"
     hook: ClassVar[str] = "cnnforge_search_algorithms"
+    deferred: ClassVar[tuple[str, ...]] = ("oracle", "rounds")
 
     summary: str
     oracle: str
     accepts_trials: bool = False
     rounds: str | None = None
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.oracle,) if self.rounds is None else (self.oracle, self.rounds)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -386,13 +366,11 @@ class ExecutorSpec(Spec):
 
     kind: ClassVar[str] = "executor"
     hook: ClassVar[str] = "cnnforge_executors"
+    deferred: ClassVar[tuple[str, ...]] = ("start",)
 
     summary: str
     start: str
     options: type[Options] = Options
-
-    def deferred_names(self) -> tuple[str, ...]:
-        return (self.start,)
 
 
 KINDS: Mapping[str, type[Spec]] = {

@@ -49,6 +49,7 @@ class Spec:
     kind: ClassVar[str]
     hook: ClassVar[str]
     name_pattern: ClassVar[re.Pattern[str]] = NAME_PATTERN
+    deferred: ClassVar[tuple[str, ...]] = ()
     reserved: ClassVar[frozenset[str]] = frozenset()
     core: ClassVar[str] = ""
 
@@ -62,7 +63,7 @@ class Spec:
 
     def deferred_names(self) -> tuple[str, ...]:
         """Return every ``"package.module:function"`` this spec may import later."""
-        return ()
+        return tuple(name for field in self.deferred if (name := getattr(self, field)) is not None)
 
     def problems(self) -> list[str]:
         """Return what is wrong with this spec, each as a sentence; empty if nothing is."""

@@ -1,4 +1,4 @@
-"""Networks: building them, their weights, looking into their layers, and the probabilities they give."""
+"""Networks: building them, their weights, and the probabilities they give."""
 
 import lazy_loader
 

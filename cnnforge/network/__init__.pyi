@@ -7,11 +7,6 @@ from .building import (
     trained_model as trained_model,
 )
 from .layers import leaves as leaves
-from .observed_model import (
-    OBSERVED_BATCH_SIZE as OBSERVED_BATCH_SIZE,
-    LayerCall as LayerCall,
-    ObservedModel as ObservedModel,
-)
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (

@@ -1,4 +1,4 @@
-"""What every room stands on: files, downloads, caches, signals, processors, the Keras backend."""
+"""What every room stands on: files, caches, signals, processes, processors, the Keras backend."""
 
 import lazy_loader
 

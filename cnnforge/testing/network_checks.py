@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,12 @@ import keras
 import numpy as np
 
 from cnnforge.errors import CnnforgeError, RecipeError
-from cnnforge.host import ArchitectureSpec, EachInt, Entry, Options, import_deferred, search_space
+from cnnforge.host import ArchitectureSpec, EachInt, Options, import_deferred, search_space
 from cnnforge.network import load_weights, save_weights, weights_follow
 from cnnforge.system import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
 from cnnforge.testing.plugin_checks import restored
-from cnnforge_tuning import space as spaces
-from cnnforge_tuning.conditional import check, discover, drawing_of, draws
 
 MAX_CORNERS = 16
 _TOLERANCE = 1e-4
@@ -83,18 +81,32 @@ def check_corners(network: Network) -> None:
 
 
 def check_search_space(network: Network) -> None:
-    """Check that what the architecture's own search space draws can be built: its corners and some more."""
-    drawing = drawing_of(Entry(network.spec, UNDER_TEST))
+    """Check that what the architecture's own search space draws can be built: its defaults and some more."""
+    draw = import_deferred(str(network.spec.search_space), UNDER_TEST)
     values: dict[str, Any] = {}
     try:
-        space = discover(drawing)
-        check(drawing, space, network.spec.options)
-        for values in [*spaces.corners(space), *draws(space, MAX_CORNERS)]:
-            options = restored(network.spec.options, drawing.options(values))
-            replace(network, options=options).try_to_build()
+        for number in range(MAX_CORNERS):
+            values, drawn = _drawn(draw, seed=number)
+            replace(network, options=restored(network.spec.options, dict(drawn))).try_to_build()
     except CnnforgeError as error:
-        where = f" at {values}" if values else ""
-        fail(f"the search space fails{where}: {error}", "draw only what can be built; `cnnforge tune` would", error)
+        fail(
+            f"the search space fails at {values}: {error}", "draw only what can be built; `cnnforge tune` would", error
+        )
+
+
+def _drawn(draw: Callable[[Any], Mapping[str, Any]], seed: int) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return values of Keras Tuner's hyperparameters and the options drawn with them: the defaults for seed 0."""
+    import keras_tuner
+
+    values: dict[str, Any] = {}
+    while True:
+        hyperparameters = keras_tuner.HyperParameters()
+        hyperparameters.values.update(values)
+        options = draw(hyperparameters)
+        asked = [h for h in hyperparameters.space if h.name not in values]
+        if not asked:
+            return values, options
+        values |= {h.name: h.random_sample(seed + len(values)) if seed else h.default for h in asked}
 
 
 def corners(options: Options) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,6 @@ from cnnforge.host import (
     ExportFormatSpec,
     MeasureSpec,
     ReportSectionSpec,
-    SearchAlgorithmSpec,
     Spec,
 )
 from cnnforge.testing.architecture import ArchitectureContract
@@ -26,7 +25,6 @@ from cnnforge.testing.measure import MeasureContract
 from cnnforge.testing.plugin import PluginContract
 from cnnforge.testing.pytest_plugin import requested
 from cnnforge.testing.report_section import ReportSectionContract
-from cnnforge.testing.search_algorithm import SearchAlgorithmContract
 
 CONTRACTS: dict[type[Spec], type[PluginContract]] = {
     ArchitectureSpec: ArchitectureContract,
@@ -34,7 +32,6 @@ CONTRACTS: dict[type[Spec], type[PluginContract]] = {
     ExplainerSpec: ExplainerContract,
     ExportFormatSpec: ExportFormatContract,
     AugmentationSpec: AugmentationContract,
-    SearchAlgorithmSpec: SearchAlgorithmContract,
     ExecutorSpec: ExecutorContract,
     MeasureSpec: MeasureContract,
     ReportSectionSpec: ReportSectionContract,

@@ -12,11 +12,11 @@ import numpy as np
 from cnnforge.errors import CnnforgeError
 from cnnforge.evaluation import heatmaps
 from cnnforge.host import Catalogue, ExplainerSpec
-from cnnforge.network import LayerCall, ObservedModel
 from cnnforge.runs import TrainedRun
 from cnnforge.system import Reporter
 from cnnforge_explain import cnnforge_explainers
 from cnnforge_explain.grad_cam import evidence, to_heatmaps
+from cnnforge_explain.observed_model import LayerCall, ObservedModel
 from cnnforge_explain.occlusion import occlude
 from cnnforge_explain.selection import Group, Photograph
 

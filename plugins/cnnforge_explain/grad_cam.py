@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.errors import RecipeError
-from cnnforge.network import OBSERVED_BATCH_SIZE, LayerCall, ObservedModel
+from cnnforge_explain.observed_model import OBSERVED_BATCH_SIZE, LayerCall, ObservedModel
 
 
 def grad_cam(model: keras.Model, images: np.ndarray, class_index: int | np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from scipy import stats
 
-from cnnforge.network import ObservedModel
+from cnnforge_explain.observed_model import ObservedModel
 
 _SIDE = 1 / 5  # of the window, as a share of the photograph's shorter side; windows overlap by half
 

@@ -21,9 +21,9 @@ from cnnforge.testing import (
     ExportFormatContract,
     MeasureContract,
     ReportSectionContract,
-    SearchAlgorithmContract,
 )
 from cnnforge.testing.report_section import HOSTILE
+from cnnforge_tuning.testing import SearchAlgorithmContract
 
 FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 AUGMENTATIONS = {spec.name: spec for spec in cnnforge_directory.cnnforge_augmentations()}

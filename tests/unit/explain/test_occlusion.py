@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cnnforge.network.observed_model import ObservedModel
 from cnnforge_explain.grad_cam import evidence
+from cnnforge_explain.observed_model import ObservedModel
 from cnnforge_explain.occlusion import Occlusion, occlude, occlusion
 from tests.unit.network import networks
 

@@ -277,6 +277,9 @@ class LaterHooks:
     def cnnforge_executors(self, later): ...
 
     @hookspecs.hookspec
+    def cnnforge_model_built(self, run, model, later): ...
+
+    @hookspecs.hookspec
     def cnnforge_callbacks(self, run, later): ...
 
     @hookspecs.hookspec

@@ -90,7 +90,7 @@ def write(path: Path, **contents: Any) -> RunDir:
             content = "".join(json.dumps(line) + "\n" for line in content)
         if content is not None:
             text = content if isinstance(content, str) else json.dumps(content)
-            getattr(run_dir, name).write_text(text, encoding="utf-8")
+            getattr(run_dir, "run_json" if name == "run" else name).write_text(text, encoding="utf-8")
     return run_dir
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnforge.network.layers import leaves
+from cnnforge.network import leaves
 
 OBSERVED_BATCH_SIZE = 32
 _SATURATING = ("sigmoid", "softmax")

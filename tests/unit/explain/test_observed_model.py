@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge.network.observed_model import ObservedModel
+from cnnforge_explain.observed_model import ObservedModel
 from tests.unit.network import networks
 
 

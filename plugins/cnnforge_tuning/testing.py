@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from cnnforge.host import Choice, Entry, FloatRange, IntRange, SearchAlgorithmSpec, import_deferred
-from cnnforge.testing.failure import fail
-from cnnforge.testing.plugin import PluginContract
+from cnnforge.testing import PluginContract, fail
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.oracle import ROUND, Oracle
 from cnnforge_tuning.space import Condition, Hyperparameter, is_inside
