@@ -22,6 +22,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,11 @@ def plugin_file(name: str | Path) -> Path:
     return path
 
 
+def _is_of_another(found: ModuleSpec | None, path: Path) -> bool:
+    """Return whether a module of a file's name is another than that file, which `python -m` finds where it is."""
+    return found is not None and Path(found.origin or "").resolve() != path.resolve()
+
+
 def _import_file(path: Path) -> object:
     """Return the module of a file, under its own name, by which its specs name their functions.
 
@@ -215,7 +221,7 @@ def _import_file(path: Path) -> object:
     """
     if path.stem in _FROM_FILES:
         sys.modules.pop(path.stem, None)  # loaded by another host, perhaps from another file: as it is now
-    elif path.stem in sys.modules or importlib.util.find_spec(path.stem) is not None:
+    elif path.stem in sys.modules or _is_of_another(importlib.util.find_spec(path.stem), path):
         raise ImportError(f"expected a file whose name no installed module has, received {path}: rename it")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None  # noqa: S101 - true of every .py file

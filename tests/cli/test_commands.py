@@ -194,6 +194,17 @@ def test_a_file_that_is_none_or_hides_a_module_is_refused(
     assert done.code == (0 if name == "json.py" else 2)
 
 
+def test_a_file_may_lie_where_modules_are_found(
+    cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "net_on_path.py"
+    file.write_text(NET, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))  # as `python -m cnnforge` does with the folder it is called in
+    done = cli("list", "architectures", "--plugin", str(file))
+    assert (done.code, done.err) == (0, "")
+    assert "net_in_a_file" in done.out
+
+
 def test_a_recipe_names_files_that_are_plugins_and_a_recorded_one_does_not(
     cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
