@@ -54,7 +54,7 @@ def test_the_contract_runs_without_any_test_code(site: Site, head: str) -> None:
     [
         ("nowhere", "unknown plugin 'nowhere'"),
         ("acme", "RuntimeError: no luck"),
-        ("empty", "it brings no architecture and no data source"),
+        ("empty", "it brings nothing that has a contract"),
     ],
 )
 def test_a_plugin_that_has_no_contract_to_run_is_a_usage_error(site: Site, plugin: str, message: str) -> None:
