@@ -54,7 +54,7 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
                 precision = steps.choose_arithmetic(run, build, train)
                 model, changed_steps = build(precision.policy)
                 decided = steps.with_precision(resolved, precision)
-                steps.record_network(directory, decided, precision, model.count_params(), reporter)
+                steps.record_network(directory, decided, precision, model, changed_steps, reporter=reporter)
                 steps.note_seconds(directory, "preparation", started)
 
                 facts = {"identity": identity(decided), "conditions": conditions(changed_steps)}

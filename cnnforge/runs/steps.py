@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -104,15 +104,25 @@ def with_precision(resolved: ResolvedRecipe, precision: Precision) -> ResolvedRe
 
 
 def record_network(
-    directory: RunDir, decided: ResolvedRecipe, precision: Precision, num_parameters: int, reporter: Reporter
+    directory: RunDir,
+    decided: ResolvedRecipe,
+    precision: Precision,
+    model: keras.Model,
+    changed_steps: Mapping[str, Sequence[str]],
+    *,
+    reporter: Reporter,
 ) -> None:
-    """Write down how large the network is and in which arithmetic it is trained."""
+    """Write down how large the network is, in which arithmetic it is trained, and say what plugins did to its steps."""
+    num_parameters = model.count_params()
     directory.update_run(
         precision={"policy": precision.policy, "reason": precision.reason}, model={"num_parameters": num_parameters}
     )
     # With what was measured written down, the recorded recipe repeats the run wherever it is run again.
     files.write_text(directory.recipe, decided.recipe.to_toml())
     reporter.say(f"Network  {num_parameters:,} parameters, {precision.policy} ({precision.reason})")
+    for plugin, lines in changed_steps.items():
+        for line in lines:
+            reporter.say(f"Steps    {line} ({plugin})")
 
 
 def adapt(run: Run, model: keras.Model, feed: Feed, start: Checkpoint | None) -> None:
