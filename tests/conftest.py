@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +21,11 @@ from cnnforge.host import plugin_host as host
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# Fixtures that are wider than a test run before `own_environment`: what they cache is not the user's own either.
+_SESSION = Path(tempfile.gettempdir()) / f"cnnforge-tests-{os.environ.setdefault('CNNFORGE_TESTS', str(os.getpid()))}"
+os.environ["CNNFORGE_CACHE_DIR"] = str(_SESSION / "cache")
+os.environ["CNNFORGE_DATA_DIR"] = str(_SESSION / "data")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a script that starts this with `&`; tests press Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,6 +36,12 @@ settings.load_profile("repeatable")
 
 SITE = "fake-site-packages"
 SWITCHES = ("CNNFORGE_DISABLE_PLUGINS", "CNNFORGE_LOAD_PLUGINS", "CNNFORGE_STRICT_PLUGINS")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove what the session cached, once its workers are gone."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(_SESSION, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

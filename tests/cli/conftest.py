@@ -83,6 +83,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained")
     photographs = draw(folder / "photographs", ["apple", "pear"], 60)
     settings = ["data.image_size=[48,48]", "training.epochs=2", "training.batch_size=16", "architecture.dense_units=16"]
+    settings.append("training.precision=float32")  # not measured
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CNNFORGE_CACHE_DIR", str(folder / "cache"))
         run_command(

@@ -33,7 +33,7 @@ from cnnforge.system.reporter import SilentReporter
 from cnnforge_export import LiteRTOptions, cnnforge_export_formats, export as exporting, golden, writers
 from tests.e2e import residual
 
-COMMON = ["training.epochs=1", "training.batch_size=16", "data.test_fraction=0.25"]
+COMMON = ["training.epochs=1", "training.batch_size=16", "training.precision=float32", "data.test_fraction=0.25"]
 RUNS = {
     "classic": [
         "data.image_size=[24, 20]", "architecture.filters=[4, 8]", "architecture.dense_units=16",

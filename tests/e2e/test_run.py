@@ -34,6 +34,7 @@ from cnnforge.runs.trained_run import load_trained_run
 from cnnforge.system.reporter import SilentReporter
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
+SMALL += ["training.precision=float32"]  # not measured
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from tests.e2e.test_run import make_photographs
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--set", "data.image_size=[24,24]", "--set", "training.epochs=2", "--set", "training.batch_size=16"]
+SMALL += ["--set", "training.precision=float32"]  # not measured
 TIME_LIMIT = 60  # seconds, long for the trials of these tests even on a busy machine
 FILTERS = ["--set", "architecture.filters=[8,16]", "--set", "architecture.dense_units=16", "--search",
            "architecture.filters", "--search", "training.learning_rate"]  # fmt: skip

@@ -105,7 +105,13 @@ def test_images_that_it_cannot_take_are_refused(shape: tuple[int, int, int]) -> 
 
 def test_a_run_trains_the_head_on_features_that_are_computed_once(cli, tiny_images: Path, tmp_path: Path) -> None:
     arguments = ["--architecture", ARCHITECTURE.name, "--data", str(tiny_images), "--runs-dir", str(tmp_path)]
-    settings = ["training.epochs=8", "training.batch_size=8", "training.learning_rate=0.01", "data.image_size=[64,64]"]
+    settings = [
+        "training.epochs=8",
+        "training.precision=float32",
+        "training.batch_size=8",
+        "training.learning_rate=0.01",
+        "data.image_size=[64,64]",
+    ]
     arguments += [text for setting in settings for text in ("--set", setting)]
     first = cli("run", "directory-cnn", *arguments, "--name", "first", "--json")
     assert first.code == 0, first.err

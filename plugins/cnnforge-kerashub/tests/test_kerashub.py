@@ -103,7 +103,13 @@ def test_a_folder_that_holds_no_preset_is_named(tmp_path: Path) -> None:
 def test_a_run_trains_the_head_on_features_computed_once(
     cli: Any, tiny_images: Path, preset: Path, tmp_path: Path
 ) -> None:
-    changes = [f"architecture.preset={preset}", "data.image_size=[32,32]", "training.epochs=2", "training.batch_size=8"]
+    changes = [
+        f"architecture.preset={preset}",
+        "data.image_size=[32,32]",
+        "training.epochs=2",
+        "training.precision=float32",
+        "training.batch_size=8",
+    ]
     sets = [part for change in changes for part in ("--set", change)]
     chosen = ["--architecture", "kerashub", "--data", str(tiny_images), "--runs-dir", str(tmp_path), "--name", "one"]
     result = cli("run", "directory-cnn", *chosen, *sets)
