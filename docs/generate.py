@@ -75,7 +75,11 @@ def _arguments(name: str) -> str:
     owner = getattr(cnnforge, name)
     described = {key: text for base in reversed(owner.__mro__) for key, text in _described_arguments(base)}
     parameters = inspect.signature(owner).parameters
-    rows = [(f"`{key}`", _argument_default(parameters[key]), _markdown(text)) for key, text in described.items()]
+    rows = [
+        (f"`{key}`", _argument_default(parameters[key]), _markdown(text))
+        for key, text in described.items()
+        if key in parameters
+    ]
     return _table(("argument", "default", "meaning"), rows)
 
 
@@ -91,6 +95,8 @@ def _argument_default(parameter: inspect.Parameter) -> str:
     if parameter.default is inspect.Parameter.empty:
         return "required"
     value = parameter.default
+    if value.__class__.__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # as dataclasses write it
+        return "empty"
     return f"`{value.__name__ if isinstance(value, type) else repr(value)}`"
 
 

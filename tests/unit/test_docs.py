@@ -20,6 +20,7 @@ import pytest
 from cnnforge import scaffold
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanned import ScannedImages
+from cnnforge.host.kinds import KINDS
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.images.labelled_images import LeftOut
@@ -100,6 +101,12 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     yield Registry(host)
     for module in [name for name in sys.modules if name.startswith(("acme_", "mini_net"))]:
         del sys.modules[module]
+
+
+@pytest.mark.parametrize("kind", [kind.__name__ for kind in KINDS.values()])
+def test_every_kind_of_spec_is_described_with_its_arguments(kind: str) -> None:
+    assert f"### {kind}\n" in PAGES["docs/reference/hooks.md"]
+    assert f"<!-- generated: arguments {kind} -->" in PAGES["docs/reference/hooks.md"]
 
 
 def test_the_picture_of_the_house_is_up_to_date() -> None:
