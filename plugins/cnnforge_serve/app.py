@@ -42,7 +42,7 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
     )
     _add_endpoints(app, service, [Depends(_token_check(token))] if token else [])
     app.include_router(page_router(service, needs_token=token is not None))
-    app.add_exception_handler(ClientDisconnect, _nobody_there)
+    app.add_exception_handler(ClientDisconnect, _client_disconnected)
     app.add_exception_handler(WorkerFailedError, _worker_failed)
     app.add_middleware(Measured, metrics=service.metrics, paths=frozenset(app.openapi()["paths"]))
     return app
@@ -82,7 +82,7 @@ def _token_check(token: str) -> Callable[..., Any]:
     return check
 
 
-async def _nobody_there(_: Request, __: Exception) -> Response:
+async def _client_disconnected(_: Request, __: Exception) -> Response:
     return Response(status_code=499)  # what nginx notes of a client that went away
 
 

@@ -165,5 +165,5 @@ def test_a_run_of_before_this_version_gets_a_report(cli, trained, tmp_path):
     (run / "evaluation.json").write_text(json.dumps(found))
     assert cli("report", str(run)).code == 0
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "What it takes for what" in page
+    assert "Confusion matrix" in page
     assert "How far its probabilities go" not in page
