@@ -1,20 +1,27 @@
 # The commands of this project. Everything runs in .venv, which the first of them makes.
-#   make run    trains the classic network on the drawn sample     make test   the test suite
+#   make run    trains the classic network on the drawn sample     make test   the tests; make test-all the slow ones
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(wildcard plugins/cnnforge-*)
+PYTEST := $(BIN)/pytest -n auto --dist loadfile
 
-.PHONY: run test lint docs test-photographs test-faults reliability fuzz benchmark clean
+.PHONY: run test test-all lint docs test-photographs test-faults reliability fuzz benchmark clean
 
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
 
+# Style, types and all tests but the slow ones: some five minutes on two cores.
 test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto -m "not photographs and not faults"
+	$(PYTEST) -m "not slow and not photographs and not faults" tests
+
+# The rest: slow tests, those of the plugins that are distributions of their own. Some fifteen minutes on two cores.
+test-all: $(VENV)/installed
+	$(PYTEST) -m "slow and not photographs and not faults" tests
+	$(PYTEST) -m "not photographs and not faults" plugins
 
 # The tests on real photographs; CNNFORGE_PHOTOGRAPHS names the folder with the archives (see docs/contributing.md).
 test-photographs: $(VENV)/installed

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import cnnforge_catsdogs
 import cnnforge_compare
 import cnnforge_directory
@@ -24,6 +26,8 @@ from cnnforge.testing import (
 )
 from cnnforge.testing.report_section import HOSTILE
 from cnnforge_tuning.testing import SearchAlgorithmContract
+
+pytestmark = pytest.mark.slow
 
 FORMATS = {spec.name: spec for spec in cnnforge_export.cnnforge_export_formats()}
 AUGMENTATIONS = {spec.name: spec for spec in cnnforge_directory.cnnforge_augmentations()}

@@ -21,6 +21,8 @@ import pytest
 from cnnforge.testing.pytest_plugin import Outcome
 from tests.fixtures.before.unpack import conditions, unpack
 
+pytestmark = pytest.mark.slow
+
 Cli = Callable[..., Outcome]
 TIMES = {"seconds", "training_seconds", "waiting_seconds", "images_per_second"}
 NOW = {"updated", "command", "path", "process"}

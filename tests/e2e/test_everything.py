@@ -15,6 +15,8 @@ import pytest
 from cnnforge.testing.pytest_plugin import Outcome
 from tests.conftest import SITE, Site
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "everything"
 
 BROUGHT = {

@@ -33,6 +33,8 @@ from cnnforge.system.reporter import SilentReporter
 from cnnforge_export import LiteRTOptions, cnnforge_export_formats, export as exporting, golden, writers
 from tests.e2e import residual
 
+pytestmark = pytest.mark.slow
+
 COMMON = ["training.epochs=1", "training.batch_size=16", "training.precision=float32", "data.test_fraction=0.25"]
 RUNS = {
     "classic": [

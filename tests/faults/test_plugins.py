@@ -13,6 +13,8 @@ from cnnforge.cli.plugin_check import Step, check_plugin
 from cnnforge.host.plugin_host import PluginHost
 from tests.conftest import Site
 
+pytestmark = pytest.mark.slow
+
 HOOK = """
 import cnnforge
 

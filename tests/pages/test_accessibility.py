@@ -25,6 +25,8 @@ from tests.unit.report.test_report import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 LINES = [epoch(1), epoch(2, val_accuracy=0.7, learning_rate=0.0005), epoch(3, loss=0.3)]
 
 

@@ -20,6 +20,8 @@ from tests.e2e.serve.conftest import TOKEN, Served, serving
 from tests.serving import expected, load_run, make_run, wait_until
 from tests.unit.data.image_cases import BOMBS, JPEG, encode, pattern
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def served(run: RunDir, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

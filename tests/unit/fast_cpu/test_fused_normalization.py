@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from cnnforge_fast_cpu import make_faster
 
+pytestmark = pytest.mark.slow
+
 LAYERS = keras.layers
 SHAPE = (12, 12, 3)
 KERNEL = "FusedBatchNormV3"

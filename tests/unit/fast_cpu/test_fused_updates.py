@@ -11,6 +11,8 @@ import tensorflow as tf
 
 from cnnforge_fast_cpu import fused_updates, make_faster
 
+pytestmark = pytest.mark.slow
+
 SAID = ["updates in one pass of 1 weight"]
 
 
