@@ -14,10 +14,10 @@ import numpy as np
 from cnnforge.errors import CnnforgeError, RecipeError
 from cnnforge.host import ArchitectureSpec, EachInt, Options, import_deferred, search_space
 from cnnforge.network import load_weights, save_weights, weights_follow
+from cnnforge.recipe import validate
 from cnnforge.system import call_elsewhere
 from cnnforge.testing.failure import fail
 from cnnforge.testing.network import UNDER_TEST, Network, noise, outputs_of
-from cnnforge.testing.plugin_checks import restored
 
 MAX_CORNERS = 16
 _TOLERANCE = 1e-4
@@ -87,7 +87,8 @@ def check_search_space(network: Network) -> None:
     try:
         for number in range(MAX_CORNERS):
             values, drawn = _drawn(draw, seed=number)
-            replace(network, options=restored(network.spec.options, dict(drawn))).try_to_build()
+            options = validate(network.spec.options, drawn, f"what is refused: {network.spec.name}")
+            replace(network, options=options).try_to_build()
     except CnnforgeError as error:
         fail(
             f"the search space fails at {values}: {error}", "draw only what can be built; `cnnforge tune` would", error
@@ -105,7 +106,7 @@ def _drawn(draw: Callable[[Any], Mapping[str, Any]], seed: int) -> tuple[dict[st
         options = draw(hyperparameters)
         asked = [h for h in hyperparameters.space if h.name not in values]
         if not asked:
-            return values, options
+            return {f"architecture.{name}": value for name, value in values.items()}, options
         values |= {h.name: h.random_sample(seed + len(values)) if seed else h.default for h in asked}
 
 

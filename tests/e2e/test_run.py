@@ -278,7 +278,7 @@ def test_a_run_that_fails_notes_it_once(
 ) -> None:
     reports, facts = [], []
     update_run = RunDir.update_run
-    monkeypatch.setattr("cnnforge.runs.run.write_report", reports.append)
+    monkeypatch.setattr("cnnforge.runs.run.write_report", lambda directory, _: reports.append(directory))
     monkeypatch.setattr(RunDir, "update_run", lambda self, **new: (facts.append(new), update_run(self, **new)))
     with pytest.raises(RecipeError):
         train(registry, tmp_path, photographs, "data.image_size=[16,16]")

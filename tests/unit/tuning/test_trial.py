@@ -80,7 +80,7 @@ def test_a_trial_that_fails_writes_its_report_once(tiny_images, tmp_path, monkey
     settings = [f"data.path={json.dumps(str(tiny_images))}", "data.image_size=[8,8]"]
     recipe = load_recipe("directory-cnn", Registry(PluginHost.discover()), settings)
     reports = []
-    monkeypatch.setattr("cnnforge.runs.run.write_report", reports.append)
+    monkeypatch.setattr("cnnforge.runs.run.write_report", lambda directory, _: reports.append(directory))
     run_trial(Task(tmp_path / "t", recipe.to_toml(), ACCURACY))
     assert reports == [tmp_path / "t"]
     directory = RunDir(tmp_path / "t")
