@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 
 def photograph(path: Path) -> None:
     """Write a picture unlike any other."""

@@ -14,6 +14,8 @@ import pytest
 
 from cnnforge.runs.run_dir import RunDir
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("jax", reason="needs the extra: pip install 'cnnforge[jax]'")
 
 SETTINGS = {

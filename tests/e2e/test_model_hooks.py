@@ -29,6 +29,8 @@ from cnnforge.training import precision
 from tests.e2e.test_run import read_lines
 from tests.faults.kills import TIMES
 
+pytestmark = pytest.mark.slow
+
 ADAPTED: list[np.ndarray] = []
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.unit.test_docs import PAGES, fences
 
+pytestmark = pytest.mark.slow
+
 QUICKLY = {
     # What a reader's own environment does over the network, this one has already.
     "pip install": ["--no-deps", "--no-build-isolation", "--quiet", "--disable-pip-version-check"],

@@ -8,9 +8,12 @@ import subprocess
 import sys
 
 import keras
+import pytest
 
 from tests.conftest import Site
 from tests.unit.test_docs import PAGES
+
+pytestmark = pytest.mark.slow
 
 SOUND = """
 import cnnforge

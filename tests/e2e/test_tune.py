@@ -26,6 +26,8 @@ from cnnforge_tuning.trial import Task, run_trial
 from tests.conftest import Site
 from tests.e2e.test_run import make_photographs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--set", "data.image_size=[24,24]", "--set", "training.epochs=2", "--set", "training.batch_size=16"]
 SMALL += ["--set", "training.precision=float32"]  # not measured

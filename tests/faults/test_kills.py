@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def drive(module: str, *arguments: str, timeout: int, **environ: str) -> str:
     """Run a driver in a process of its own, since it forks and this one may have used TensorFlow."""

@@ -14,6 +14,8 @@ from cnnforge.runs.run_dir import RunDir
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 
+pytestmark = pytest.mark.slow
+
 
 def assert_saved_at(directory: RunDir, epoch: int, batch: int) -> None:
     found = newest_checkpoint(directory.checkpoints, pytest.fail)

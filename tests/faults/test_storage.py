@@ -14,6 +14,8 @@ from cnnforge.runs.run_dir import RunDir
 from tests.faults.conftest import WITH_FAULT, Shell
 from tests.faults.kills import differences, write_recipe
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_full_disk_keeps_the_last_good_state_and_the_run_can_go_on(
     shell: Shell, uninterrupted: Callable[[], RunDir]

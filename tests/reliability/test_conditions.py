@@ -14,6 +14,8 @@ from tests.reliability.silent import draw, manifest
 from tests.serving import load_run, make_run
 from tests.unit.tuning.conftest import make_plan
 
+pytestmark = pytest.mark.slow
+
 
 def state(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_mode) for path in folder.rglob("*")}

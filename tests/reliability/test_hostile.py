@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_hostile_files_do_nothing_and_good_ones_are_opened() -> None:
     command = [sys.executable, "-m", "tests.reliability.hostile", "weights", "archive", "recipe"]

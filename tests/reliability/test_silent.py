@@ -20,6 +20,8 @@ from tests.reliability.silent import (
 )
 from tests.unit.data.image_cases import JPEG, UPRIGHT
 
+pytestmark = pytest.mark.slow
+
 RIGHTLY_REFUSED = {"DIR04", "DIR15", "MOD03", "TUN12", "TUN13"}
 """The cases in which nothing right can be done; all others have to be got right."""
 

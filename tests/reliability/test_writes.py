@@ -10,6 +10,8 @@ import pytest
 
 from tests.reliability.artefacts import ARTEFACTS, CARELESS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def survived() -> dict[str, tuple[int, int, str]]:

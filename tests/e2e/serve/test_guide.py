@@ -15,6 +15,8 @@ from cnnforge.runs.run_dir import RunDir
 from tests.e2e.serve.conftest import TOKEN, Served, serving
 from tests.unit.data.image_cases import JPEG
 
+pytestmark = pytest.mark.slow
+
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "guides" / "serve.md"
 COMMANDS = [
     line for block in re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

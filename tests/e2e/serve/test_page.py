@@ -16,6 +16,8 @@ from tests.e2e.serve.conftest import TOKEN
 from tests.serving import GatedService, Running, load_run, running
 from tests.unit.data.image_cases import JPEG, PICTURE, encode
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[..., Page]
 
 

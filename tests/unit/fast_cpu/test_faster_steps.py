@@ -16,6 +16,8 @@ from cnnforge_fast_cpu import faster_steps, make_faster
 from cnnforge_fast_cpu.fused_normalization import FusedNormalization
 from cnnforge_fast_cpu.late_relu import LateRelu
 
+pytestmark = pytest.mark.slow
+
 LAYERS = keras.layers
 SHAPE = (16, 16, 3)
 Build = Callable[[], keras.Model]

@@ -14,6 +14,8 @@ from cnnforge import Field, Tune
 from cnnforge.testing import learning_checks, network_checks, plugin_checks
 from cnnforge.testing.network import Network
 
+pytestmark = pytest.mark.slow
+
 Check = Callable[[Network, Path], None]
 
 
