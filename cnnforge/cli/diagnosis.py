@@ -27,11 +27,11 @@ OK, MISSING, BROKEN = "ok", "missing", "broken"
 
 _ASK_BACKEND = """
 import json
-from cnnforge.system.backend import import_keras
+from cnnforge.system import import_keras
 import_keras()
-from cnnforge.runs.conditions import conditions
-from cnnforge.training.precision import has_bfloat16
-print(json.dumps({**conditions(), "has_bfloat16": has_bfloat16()}))
+from cnnforge.runs import conditions
+from cnnforge.training import has_bfloat16
+print(json.dumps({**conditions({}), "has_bfloat16": has_bfloat16()}))
 """
 _TIMEOUT_SECONDS = 300
 

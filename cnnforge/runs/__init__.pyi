@@ -13,6 +13,7 @@ from .prediction import Prediction as Prediction, predict_images as predict_imag
 from .pruning import PruningRules as PruningRules, prunable as prunable, remove_run as remove_run
 from .recording import (
     changed_conditions as changed_conditions,
+    conditions as conditions,
     now as now,
     plugin_versions as plugin_versions,
     provenance as provenance,

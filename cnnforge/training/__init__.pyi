@@ -14,6 +14,7 @@ from .precision import (
     FLOAT32 as FLOAT32,
     Precision as Precision,
     choose_precision as choose_precision,
+    has_bfloat16 as has_bfloat16,
     precision_setting as precision_setting,
 )
 from .rest_of_epoch import CallbacksFrom as CallbacksFrom, skip_steps as skip_steps

@@ -13,7 +13,7 @@ from cnnforge.runs.run_dir import RunDir
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.service import Service
 from tests.e2e.serve.conftest import TOKEN
-from tests.serving import GatedService, Running, load_run, running
+from tests.serving import GatedService, Running, load_run, make_service, running
 from tests.unit.data.image_cases import JPEG, PICTURE, encode
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def server(run: RunDir) -> Iterator[Running]:
-    with running(Service(load_run(run), Limits())) as found:
+    with running(make_service(load_run(run))) as found:
         yield found
 
 
@@ -134,7 +134,9 @@ def test_by_keyboard_alone_a_class_shows_and_hides_its_evidence(opened: Open) ->
     page.set_input_files("#files", photograph("rex.jpg"))
     answered(page, 1)
     button = page.locator(".classes button").first
-    while not button.evaluate("b => b === document.activeElement"):
+    for _ in range(50):
+        if button.evaluate("b => b === document.activeElement"):
+            break
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-pressed", "true")
