@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from cnnforge.errors import RecipeError, did_you_mean
 from cnnforge.host import (
+    NAME_PATTERN,
     ArchitectureSpec,
     AugmentationSpec,
     DataSourceSpec,
@@ -91,10 +93,14 @@ def _settings(recipe: Recipe, registry: Registry) -> dict[str, Options]:
         NameConflictError: Two plugins declare it.
     """
     declared = registry.catalogue(SettingsSpec)
-    strangers = [name for name in recipe.other_sections if name not in declared.entries]
-    if strangers and not any(info.is_disabled for info in registry.host.plugins.values()):
-        name = strangers[0]
-        known = [*Recipe.model_fields, *declared.entries]
+    known = [*Recipe.model_fields, *declared.entries]
+    is_complete = not any(info.is_disabled for info in registry.host.plugins.values())
+    for name, section in recipe.other_sections.items():
+        # It may be that of a plugin that is switched off, unless it looks like a slip of the pen.
+        is_slip = bool(difflib.get_close_matches(name, known, n=1, cutoff=0.8))
+        is_theirs = isinstance(section, dict) and bool(NAME_PATTERN.fullmatch(name)) and not is_slip
+        if name in declared.entries or (is_theirs and not is_complete):
+            continue
         raise RecipeError(
             f"recipe {recipe.name}: unknown setting {name}.{did_you_mean(name, known)}"
             f" Known: {', '.join(sorted(known))}",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cnnforge.errors import StorageError, UnknownNameError
-from cnnforge.runs import run_dir
 from cnnforge.runs.run_dir import RunDir
 from cnnforge_tuning.study_dir import StudyDir, changes, identity
 from tests.reliability.silent import draw, manifest
@@ -62,11 +62,11 @@ def test_a_damaged_record_of_a_run_is_named(tmp_path: Path) -> None:
             load_run(RunDir(directory.path))
 
 
-def test_another_version_of_a_plugin_is_another_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_a_plugin_is_another_study(tmp_path: Path) -> None:
     planned = make_plan()
     directory = StudyDir(tmp_path)
     directory.update(identity=identity(planned.resolved, planned.space, "f00d"))
     assert changes(directory, identity(planned.resolved, planned.space, "f00d")) == []
-    monkeypatch.setattr(run_dir, "_version", lambda distribution: "99.0")
-    found = changes(directory, identity(planned.resolved, planned.space, "f00d"))
+    newer = replace(planned.resolved, architecture=replace(planned.resolved.architecture, version="99.0"))
+    found = changes(directory, identity(newer, planned.space, "f00d"))
     assert any(line.startswith("plugins.architecture.version: was ") and line.endswith("is 99.0") for line in found)
