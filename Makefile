@@ -11,14 +11,14 @@ PYTEST := $(BIN)/pytest -n auto --dist loadfile
 run: $(VENV)/installed
 	$(BIN)/cnnforge run catsdogs
 
-# Style, types and all tests but the slow ones: some five minutes on two cores.
+# Style, types and all tests but the slow ones: some six minutes on two cores.
 test: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(PYTEST) -m "not slow and not photographs and not faults" tests
 
-# The rest: slow tests, those of the plugins that are distributions of their own. Some fifteen minutes on two cores.
+# The rest: slow tests, those of the plugins that are distributions of their own. Some twenty minutes on two cores.
 test-all: $(VENV)/installed
 	$(PYTEST) -m "slow and not photographs and not faults" tests
 	$(PYTEST) -m "not photographs and not faults" plugins
