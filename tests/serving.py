@@ -20,7 +20,7 @@ from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
 from cnnforge.runs.run_dir import RunDir
 from cnnforge.runs.trained_run import TrainedRun, load_trained_run
-from cnnforge.testing import untrained_run
+from cnnforge_export.testing import untrained_run
 from cnnforge_serve.app import create_app
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.server import Server, listen

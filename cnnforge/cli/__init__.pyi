@@ -1,5 +1,6 @@
 from . import common as common
 from .common import (
+    HEAVY as HEAVY,
     echo_json as echo_json,
     load_trained as load_trained,
     registry as registry,
@@ -14,7 +15,6 @@ from .options import (
     RunArgument as RunArgument,
     SettingsOption as SettingsOption,
 )
-from .plugin_check import HEAVY as HEAVY
 from .run import run_command as run_command
 from .table import render as render, wrap as wrap
 from .terminal import (

@@ -25,7 +25,6 @@ _SUMMARIES = {
     "show": "Show one of the things listed, with all its settings.",
     "plugins": "List the plugins that are installed.",
     "new": "Start something of your own.",
-    "doctor": "Show versions, devices and memory, and what is missing.",
 }
 _NAMES = {"run": "run_command", "runs": "app", "data": "app", "list": "list_names", "plugins": "app", "new": "app"}
 CORE_COMMANDS = {

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from cnnforge.recipe import ResolvedRecipe
     from cnnforge.runs import TrainedRun
 
+HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
+"""What every command would wait for, were it imported with the command line or with a plugin's entry module."""
+
 
 @functools.cache
 def registry() -> Registry:
@@ -25,13 +28,13 @@ def registry() -> Registry:
     Raises:
         PluginError: A plugin is broken and ``CNNFORGE_STRICT_PLUGINS`` is set.
     """
-    found = Registry(PluginHost.discover())
-    found.catalogues()  # asks every hook, so that what is broken is known before anything is shown
-    for info in found.host.broken():
+    everything = Registry(PluginHost.discover())
+    everything.catalogues()  # asks every hook, so that what is broken is known before anything is shown
+    for info in everything.host.broken():
         typer.echo(
             f"warning: plugin {info.id} is broken: {info.error} (see `cnnforge plugins show {info.id}`)", err=True
         )
-    return found
+    return everything
 
 
 def entries() -> Iterator[Entry[Any]]:
@@ -89,11 +92,11 @@ def load_trained(reference: str) -> TrainedRun:
     from cnnforge.system import import_keras
 
     directory = find_run(reference)
-    found = registry()
+    plugins = registry()
     import_keras()
     from cnnforge.runs import load_trained_run
 
-    return load_trained_run(directory, found)
+    return load_trained_run(directory, plugins)
 
 
 def echo_json(value: Any) -> None:

@@ -123,7 +123,7 @@ class CommandSpec(Spec):
     deferred: ClassVar[tuple[str, ...]] = ("app", "function")
     name_pattern: ClassVar[re.Pattern[str]] = _COMMAND
     reserved: ClassVar[frozenset[str]] = frozenset(
-        {"run", "evaluate", "predict", "report", "runs", "data", "list", "show", "plugins", "new", "doctor"}
+        {"run", "evaluate", "predict", "report", "runs", "data", "list", "show", "plugins", "new"}
     )
 
     summary: str

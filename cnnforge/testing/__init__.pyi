@@ -2,11 +2,9 @@ from . import plugin_checks as plugin_checks
 from .architecture import ArchitectureContract as ArchitectureContract
 from .augmentation import AugmentationContract as AugmentationContract
 from .data_source import DataSourceContract as DataSourceContract
-from .executor import ExecutorContract as ExecutorContract
-from .explainer import ExplainerContract as ExplainerContract
-from .export_format import ExportFormatContract as ExportFormatContract
 from .failure import fail as fail
+from .images import COLORS as COLORS
 from .measure import MeasureContract as MeasureContract
+from .network import UNDER_TEST as UNDER_TEST, lesson as lesson, outputs_of as outputs_of
 from .plugin import PluginContract as PluginContract
 from .report_section import ReportSectionContract as ReportSectionContract
-from .run import tiny_run as tiny_run, untrained_run as untrained_run

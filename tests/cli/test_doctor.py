@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from cnnforge.cli import diagnosis
-from cnnforge.cli.diagnosis import BROKEN, MISSING, OK, diagnose
 from cnnforge.host.plugin_host import PluginHost
+from cnnforge_doctor import diagnosis
+from cnnforge_doctor.diagnosis import BROKEN, MISSING, OK, diagnose
 
 
 def states(found) -> dict[str, str]:

@@ -80,7 +80,7 @@ for name in sys.argv[1:]:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with random weights."""
-    from cnnforge.testing import tiny_run
+    from cnnforge_export.testing import tiny_run
 
     folder = tmp_path_factory.mktemp("finished")
     registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))

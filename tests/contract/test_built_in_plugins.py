@@ -18,14 +18,13 @@ from cnnforge.testing import (
     ArchitectureContract,
     AugmentationContract,
     DataSourceContract,
-    ExecutorContract,
-    ExplainerContract,
-    ExportFormatContract,
     MeasureContract,
     ReportSectionContract,
 )
 from cnnforge.testing.report_section import HOSTILE
-from cnnforge_tuning.testing import SearchAlgorithmContract
+from cnnforge_explain.testing import ExplainerContract
+from cnnforge_export.testing import ExportFormatContract
+from cnnforge_tuning.testing import ExecutorContract, SearchAlgorithmContract
 
 pytestmark = pytest.mark.slow
 

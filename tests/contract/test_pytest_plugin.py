@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import cnnforge
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.testing.images import COLORS
+from cnnforge.testing.of_plugin import contract_of
 from tests.conftest import Site
 
 SOUND = """
@@ -88,3 +91,23 @@ def test_the_command_line_of_the_fixture_runs_in_this_process(cli) -> None:
     outcome = cli("run", "nowhere")
     assert (outcome.code, outcome.out) == (2, "")
     assert "unknown recipe 'nowhere'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("spec", "contract"),
+    [
+        (cnnforge.ArchitectureSpec, "ArchitectureContract"),
+        (cnnforge.AugmentationSpec, "AugmentationContract"),
+        (cnnforge.DataSourceSpec, "DataSourceContract"),
+        (cnnforge.ExecutorSpec, "ExecutorContract"),
+        (cnnforge.ExplainerSpec, "ExplainerContract"),
+        (cnnforge.ExportFormatSpec, "ExportFormatContract"),
+        (cnnforge.MeasureSpec, "MeasureContract"),
+        (cnnforge.ReportSectionSpec, "ReportSectionContract"),
+        (cnnforge.SearchAlgorithmSpec, "SearchAlgorithmContract"),
+        (cnnforge.CommandSpec, "PluginContract"),
+    ],
+)
+def test_a_kind_has_the_contract_of_the_room_or_plugin_that_uses_it(spec: type, contract: str) -> None:
+    tested = contract_of(SimpleNamespace(kind=spec.kind, name="acme"))
+    assert [base.__name__ for base in tested.__bases__] == [contract]

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from cnnforge.cli.plugin_check import Step, check_plugin
 from cnnforge.host.plugin_host import PluginHost
+from cnnforge_doctor.plugin_check import Step, check_plugin
 from tests.conftest import Site
 
 pytestmark = pytest.mark.slow

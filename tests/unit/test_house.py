@@ -133,7 +133,10 @@ def test_what_a_door_hands_out_is_needed_outside_its_room() -> None:
     used = {(room, name) for _, room, _, names in of_core(CORE, with_types=True) for name in names}
     for folder in (ROOT / "plugins", ROOT / "examples", ROOT / "docs", ROOT / "tests"):
         used |= {(room, name) for _, room, _, names in of_core(folder, with_types=True) for name in names}
-    for path in CORE.rglob("*.py"):  # code that is given to other processes as text
+    for path in [
+        *CORE.rglob("*.py"),
+        *(ROOT / "plugins").rglob("*.py"),
+    ]:  # code that is given to other processes as text
         lines = re.findall(r"^from cnnforge\.(\w+) import (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
         used |= {(room, name) for room, name in lines if room != path.parent.name}
     for line, module, names in imports(CORE / "__init__.py"):

@@ -1,28 +1,37 @@
-"""The contract of export formats, to subclass."""
+"""The contract of export formats, to subclass, and runs that were never trained to try them on."""
 
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, ClassVar
 
+import keras
 import pytest
 
+from cnnforge.data import open_source, prepare
 from cnnforge.errors import CnnforgeError
-from cnnforge.host import CommandSpec, Entry, ExportFormatSpec, PluginHost, Registry, import_deferred
+from cnnforge.host import Entry, ExportFormatSpec, PluginHost, Registry
+from cnnforge.network import build_network, save_weights
+from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
+from cnnforge.runs import RunDir, TrainedRun, create_run_dir, load_trained_run
 from cnnforge.system import SilentReporter
-from cnnforge.testing.failure import fail
-from cnnforge.testing.images import COLORS
-from cnnforge.testing.network import UNDER_TEST
-from cnnforge.testing.plugin import PluginContract
-from cnnforge.testing.plugin_checks import restored
-from cnnforge.testing.run import tiny_run
+from cnnforge.testing import COLORS, UNDER_TEST, PluginContract, fail, plugin_checks
+from cnnforge_export.export import export
 
+_SETTINGS = (
+    "data.image_size=[24, 20]",
+    "data.test_fraction=0.3",
+    "architecture.filters=[4, 8]",
+    "architecture.dense_units=8",
+)
 _WITHOUT_CNNFORGE = (
     "import runpy, sys; runpy.run_path('classify.py', run_name='__main__');"
     "sys.exit(any(name.partition('.')[0] == 'cnnforge' for name in sys.modules))"
@@ -59,8 +68,7 @@ class ExportFormatContract(PluginContract):
         for name in list(COLORS)[num_classes:]:
             shutil.rmtree(images / name)
         registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
-        export = import_deferred(str(registry.catalogue(CommandSpec).get("export").spec.function), "command 'export'")
-        out, options = folder / "export", restored(self.spec.options, self.options)
+        out, options = folder / "export", plugin_checks.restored(self.spec.options, self.options)
         trained = tiny_run(registry, images, folder)
         try:
             export(trained, Entry(self.spec, UNDER_TEST), options, out, SilentReporter())
@@ -96,3 +104,41 @@ def check_script_alone(folder: Path) -> None:
     printed = [(row[0], row[1]) for row in list(csv.reader(done.stdout.splitlines()))[1:]]
     if [name for name, _ in printed] != [name for name, _ in expected]:
         fail("the script prints other lines than one for each image", "print a line for each image, in their order")
+
+
+def untrained_run(resolved: ResolvedRecipe, folder: Path, class_names: Sequence[str]) -> RunDir:
+    """Write the run directory of a network with random weights, the same every time.
+
+    Args:
+        resolved: The recipe.
+        folder: Where to; the run is called ``run``.
+        class_names: In the order of the network's outputs.
+    """
+    directory = create_run_dir(resolved, folder, "run")
+    keras.utils.set_random_seed(1)
+    model = build_network(
+        resolved.architecture, resolved.architecture_options, resolved.input_shape, len(class_names), policy="float32"
+    )
+    weights = directory.checkpoints / "best-0001.npz"
+    digest = save_weights(model, weights)
+    directory.update_run(
+        data={"class_names": list(class_names)}, weights={"file": weights.name, "sha256": digest}, best_epoch=1
+    )
+    return directory
+
+
+def tiny_run(registry: Registry, images: Path, folder: Path) -> TrainedRun:
+    """Return a run of class folders of images, with their manifest.
+
+    Args:
+        registry: Of the built-in plugins.
+        images: A folder for each class.
+        folder: Where to write it.
+    """
+    overrides = [f"data.path={json.dumps(str(images))}", *_SETTINGS]
+    resolved = resolve(load_recipe("directory-cnn", registry, overrides), registry)
+    manifest = prepare(resolved, open_source(resolved), lambda _, __: None).manifest
+    directory = untrained_run(resolved, folder, manifest.class_names)
+    manifest.write(directory.manifest)
+    directory.update_run(data=manifest.summary())
+    return load_trained_run(directory, registry)

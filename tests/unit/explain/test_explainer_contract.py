@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cnnforge
-from cnnforge.testing import ExplainerContract
+from cnnforge_explain.testing import ExplainerContract
 
 
 def zeros(model, images, classes):

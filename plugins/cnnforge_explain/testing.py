@@ -11,9 +11,7 @@ import pytest
 
 from cnnforge.evaluation import heatmaps
 from cnnforge.host import Entry, ExplainerSpec
-from cnnforge.testing.failure import fail
-from cnnforge.testing.network import UNDER_TEST, lesson, outputs_of
-from cnnforge.testing.plugin import PluginContract
+from cnnforge.testing import UNDER_TEST, PluginContract, fail, lesson, outputs_of
 
 Explain = Callable[[keras.Model, np.ndarray, np.ndarray], np.ndarray]
 

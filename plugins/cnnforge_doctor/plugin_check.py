@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from cnnforge.cli import HEAVY
 from cnnforge.errors import CnnforgeError, UnknownNameError
 from cnnforge.host import Entry, PluginHost, PluginInfo, RecipeSpec, Registry, import_deferred
 from cnnforge.recipe import load_recipe, resolve
 from cnnforge.system import call_elsewhere, ending, import_keras
 
 _SIGNALS = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE"}]
-HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ def _step(what: str, file: TextIO) -> Iterator[list[str]]:
 @contextlib.contextmanager
 def _watched() -> Iterator[list[str]]:
     """Yield a list that afterwards says what a block changed that the whole process shares."""
-    found: list[str] = []
+    changes: list[str] = []
     before = _settings()
-    yield found
-    found += _changes(before, _settings())
+    yield changes
+    changes += _changes(before, _settings())
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

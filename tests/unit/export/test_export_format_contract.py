@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import cnnforge
-from cnnforge.testing import ExportFormatContract
-from cnnforge.testing.export_format import check_script_alone
+from cnnforge_export.testing import ExportFormatContract, check_script_alone
 
 ANSWERS = """
 import csv, sys

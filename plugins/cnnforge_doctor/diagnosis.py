@@ -64,16 +64,16 @@ def _backend() -> Iterator[Finding]:
         done = subprocess.run(
             [sys.executable, "-c", _ASK_BACKEND], capture_output=True, text=True, check=True, timeout=_TIMEOUT_SECONDS
         )
-        found = json.loads(done.stdout.splitlines()[-1])
+        answer = json.loads(done.stdout.splitlines()[-1])
     except subprocess.SubprocessError as error:
         hint = "reinstall it: pip install --force-reinstall keras tensorflow"
         yield Finding("backend", BROKEN, f"cannot be imported: {_last_words(error)}", hint)
         return
-    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items() if name != "cnnforge")
-    yield Finding("backend", OK, f"Keras on {found['backend']}; {packages}")
-    yield Finding("processors", OK, f"{num_processors()} of {found['processor'] or platform.machine()}")
-    yield Finding("accelerators", OK, ", ".join(found["accelerators"]) or "none: training runs on the processors")
-    yield Finding("bfloat16", OK, "yes, and used where it measures faster" if found["has_bfloat16"] else "no")
+    packages = ", ".join(f"{name} {number}" for name, number in answer["packages"].items() if name != "cnnforge")
+    yield Finding("backend", OK, f"Keras on {answer['backend']}; {packages}")
+    yield Finding("processors", OK, f"{num_processors()} of {answer['processor'] or platform.machine()}")
+    yield Finding("accelerators", OK, ", ".join(answer["accelerators"]) or "none: training runs on the processors")
+    yield Finding("bfloat16", OK, "yes, and used where it measures faster" if answer["has_bfloat16"] else "no")
 
 
 def _last_words(error: subprocess.SubprocessError) -> str:
