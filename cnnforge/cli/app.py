@@ -35,7 +35,8 @@ CORE_COMMANDS = {
 
 def command_entries() -> dict[str, Entry[CommandSpec]]:
     """Return every command by its name, the core's first; of those in conflict the first."""
-    return CORE_COMMANDS | {name: found[0] for name, found in sorted(registry().catalogue(CommandSpec).entries.items())}
+    of_plugins = sorted(registry().catalogue(CommandSpec).entries.items())
+    return CORE_COMMANDS | {name: entries[0] for name, entries in of_plugins}
 
 
 def load_command(name: str) -> Any:
@@ -51,12 +52,12 @@ def load_command(name: str) -> Any:
 
 def _built(entry: Entry[CommandSpec]) -> Any:
     name = entry.spec.name
-    found: Any = import_deferred(entry.spec.app, f"command {name!r} of plugin {entry.plugin}")
-    if not isinstance(found, typer.Typer):
+    imported: Any = import_deferred(entry.spec.app, f"command {name!r} of plugin {entry.plugin}")
+    if not isinstance(imported, typer.Typer):
         application = typer.Typer(rich_markup_mode=None, add_completion=False)
-        application.command(name.rpartition(" ")[2])(found)
+        application.command(name.rpartition(" ")[2])(imported)
         return get_command(application)
-    command = typer.main.get_group(found)
+    command = typer.main.get_group(imported)
     for inner, added in registry().catalogue(CommandSpec).entries.items() if entry.plugin == CORE else ():
         if inner.startswith(f"{name} "):
             command.add_command(_built(added[0]), inner.partition(" ")[2])
@@ -79,8 +80,8 @@ class Commands(TyperGroup):
         if args[0] in CORE_COMMANDS:  # before any plugin is imported
             return args[0], load_command(args[0]), args[1:]
         self.list_commands(ctx)
-        name, found, rest = super().resolve_command(ctx, args)
-        return name, found if name is None else load_command(name), rest
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, stand_in if name is None else load_command(name), rest
 
 
 # Help without rich markup: importing rich would take as long as everything else `--help` does.

@@ -38,19 +38,19 @@ def main() -> None:
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Return the arguments without ``--plugin FILE``, wherever that stands, and the files."""
     rest: list[str] = []
-    found: list[str] = []
+    files: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
         name, equals, value = argument.partition("=")
         if argument == "--":
             rest += [argument, *waiting]
         elif name == PLUGIN_FLAG and equals:
-            found.append(value)
+            files.append(value)
         elif name == PLUGIN_FLAG and (following := next(waiting, None)) is not None:
-            found.append(following)
+            files.append(following)
         else:
             rest.append(argument)
-    return rest, found
+    return rest, files
 
 
 @contextlib.contextmanager

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnforge.cli.common import echo_json, registry, resolve_recipe
 from cnnforge.cli.completion import complete_data_sources
 from cnnforge.cli.options import SettingsOption
-from cnnforge.cli.progress import download_progress
+from cnnforge.cli.table import render
+from cnnforge.cli.terminal import download_progress, terminal_reporter
 from cnnforge.errors import RecipeError
 from cnnforge.host import import_deferred
+
+if TYPE_CHECKING:
+    from cnnforge.data import StoreInfo
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -64,7 +71,6 @@ def check(
 ) -> None:
     """Print what photographs there are, what is left out and why, and what occurs twice."""
     resolved = resolve_recipe(recipe, data=path, settings=settings or [])
-    from cnnforge.cli.terminal import terminal_reporter
     from cnnforge.data import data_lines, describe_data, open_source, prepare
 
     images = open_source(resolved)
@@ -83,7 +89,6 @@ def store(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
 ) -> None:
     """List the decoded images that are kept from run to run, or delete them."""
-    from cnnforge.cli.store import describe_stores, store_table
     from cnnforge.data import features_dir, list_stores, remove_store
 
     stores = list_stores()
@@ -93,6 +98,39 @@ def store(
         shutil.rmtree(features_dir(), ignore_errors=True)
         typer.echo(f"deleted {len(stores)} stores, {sum(info.num_bytes for info in stores) / 1e9:.2f} GB")
     elif as_json:
-        echo_json(describe_stores(stores))
+        echo_json([_describe(info) for info in stores])
     else:
-        typer.echo(store_table(stores))
+        typer.echo(_store_table(stores))
+
+
+def _describe(info: StoreInfo) -> dict[str, Any]:
+    return {
+        "path": str(info.path),
+        "location": info.location,
+        "num_images": info.num_images,
+        "num_bytes": info.num_bytes,
+        "settings": json.loads(info.settings),
+        "last_used": datetime.datetime.fromtimestamp(info.last_used, datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _store_table(stores: Sequence[StoreInfo]) -> str:
+    from cnnforge.data import limit_bytes, stores_dir
+
+    if not stores:
+        return f"no stores in {stores_dir()}"
+    rows = [
+        (
+            s["location"],
+            f"{s['settings']['height']}×{s['settings']['width']}",
+            f"{s['num_images']:,}",
+            f"{s['num_bytes'] / 1e9:.2f}",
+            s["last_used"][:16].replace("T", " "),
+        )
+        for s in map(_describe, stores)
+    ]
+    total = sum(info.num_bytes for info in stores) / 1e9
+    return (
+        render(("images of", "size", "images", "GB", "last used"), rows)
+        + f"\n{total:.2f} GB of at most {limit_bytes() / 1e9:.2f} GB, in {stores_dir()}"
+    )

@@ -23,7 +23,7 @@ def list_names(
     catalogues = registry().catalogues()
     if kind is not None and kind not in catalogues:
         raise UnknownNameError(f"unknown kind {kind!r}.{did_you_mean(kind, catalogues)} Known: {', '.join(catalogues)}")
-    wanted = {kind: catalogues[kind]} if kind else {name: found for name, found in catalogues.items() if found.entries}
+    wanted = {kind: catalogues[kind]} if kind else {name: c for name, c in catalogues.items() if c.entries}
     if as_json:
         echo_json([item for catalogue in wanted.values() for item in _describe(catalogue)])
     else:

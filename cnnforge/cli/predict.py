@@ -42,14 +42,14 @@ def predict(
 
     A file that cannot be read gets a row with the reason. The exit code is 3 if none could be read.
     """
-    chosen = [name for name, flag in (("csv", as_csv), ("json", as_json), ("json-lines", as_json_lines)) if flag]
-    if len(chosen) > 1:
-        raise RecipeError(f"expected one format, received --{' --'.join(chosen)}")
+    formats = [name for name, flag in (("csv", as_csv), ("json", as_json), ("json-lines", as_json_lines)) if flag]
+    if len(formats) > 1:
+        raise RecipeError(f"expected one format, received --{' --'.join(formats)}")
     trained = load_trained(run)
     from cnnforge.images import given_images
     from cnnforge.runs import predict_images
 
-    form = make_format(chosen[0] if chosen else "table", trained.class_names, top)
+    form = make_format(formats[0] if formats else "table", trained.class_names, top)
     counts = _print(
         predict_images(given_images(paths, cast("BufferedReader", sys.stdin.buffer)), trained),
         trained.class_names,
@@ -58,9 +58,9 @@ def predict(
     num_failed, num_read = counts.pop("", 0), counts.total()
     if not num_read:
         raise DataError(f"expected images that can be read, received none and {num_failed} files that can not")
-    found = ", ".join(f"{name} {number:,}" for name, number in counts.most_common(5))
+    predicted = ", ".join(f"{name} {number:,}" for name, number in counts.most_common(5))
     failed = f"; {num_failed:,} could not be read" if num_failed else ""
-    typer.echo(f"{num_read:,} images: {found}{failed}", err=True)
+    typer.echo(f"{num_read:,} images: {predicted}{failed}", err=True)
 
 
 def _print(predictions: Iterator[Prediction], class_names: Sequence[str], form: Format) -> Counter[str]:

@@ -34,12 +34,12 @@ def runs(
     """List runs with status, accuracy and size on disk."""
     if context.invoked_subcommand is not None:
         return
-    chosen = [r for r in list_runs(runs_dir) if recipe in (None, r.recipe) and status in (None, r.status)]
-    chosen.sort(key=SORT_KEYS[sort], reverse=sort != "name")
+    listed = [r for r in list_runs(runs_dir) if recipe in (None, r.recipe) and status in (None, r.status)]
+    listed.sort(key=SORT_KEYS[sort], reverse=sort != "name")
     if as_json:
-        echo_json([_describe(run) for run in chosen])
-    elif chosen:
-        rows = [(run.name, run.status, _accuracy(run), _megabytes(run)) for run in chosen]
+        echo_json([_describe(run) for run in listed])
+    elif listed:
+        rows = [(run.name, run.status, _accuracy(run), _megabytes(run)) for run in listed]
         typer.echo(render(("run", "status", "accuracy", "MB"), rows))
     else:
         typer.echo(f"no runs in {runs_dir}")
@@ -68,17 +68,17 @@ def prune(
     rules = PruningRules(unfinished, keep_best, older_than)
     if rules == PruningRules():
         raise RecipeError("expected --unfinished, --keep-best K or --older-than DAYS, received none of them")
-    chosen = prunable(list_runs(runs_dir), rules, datetime.datetime.now(datetime.UTC))
-    if not chosen:
+    deletable = prunable(list_runs(runs_dir), rules, datetime.datetime.now(datetime.UTC))
+    if not deletable:
         typer.echo(f"nothing to delete in {runs_dir}")
         return
-    rows = [(run.name, reason, _accuracy(run), _megabytes(run)) for run, reason in chosen]
+    rows = [(run.name, reason, _accuracy(run), _megabytes(run)) for run, reason in deletable]
     typer.echo(render(("run", "why", "accuracy", "MB"), rows))
-    total = f"{len(chosen)} runs, {sum(run.num_bytes for run, _ in chosen) / 1e6:,.1f} MB"
+    total = f"{len(deletable)} runs, {sum(run.num_bytes for run, _ in deletable) / 1e6:,.1f} MB"
     if not yes and not sys.stdin.isatty():
         typer.echo(f"{total}; nothing is deleted without --yes")
     elif yes or typer.confirm(f"Delete {total}?"):
-        num_gone = sum([remove_run(run) for run, _ in chosen])
+        num_gone = sum([remove_run(run) for run, _ in deletable])
         typer.echo(f"deleted {num_gone} of {total}")
 
 

@@ -30,12 +30,12 @@ def show(
     ] = False,
 ) -> None:
     """Show one of the things listed, with all its settings."""
-    found = _find(name, kind)
+    matches = _find(name, kind)
     if as_json:
-        documents = [_as_json(entry) for entry in found]
+        documents = [_as_json(entry) for entry in matches]
         echo_json(documents[0] if len(documents) == 1 else documents)
     else:
-        typer.echo("\n\n".join(_as_text(entry) for entry in found))
+        typer.echo("\n\n".join(_as_text(entry) for entry in matches))
 
 
 def _find(name: str, kind: str | None) -> list[Entry[Any]]:
@@ -98,12 +98,12 @@ def _options_text(entry: Entry[Any]) -> str:
 
 def _added(shown: ResolvedRecipe | Entry[ArchitectureSpec]) -> dict[str, Any]:
     """Return what plugins with a section of the recipe say of it: tables and lines by their titles."""
-    found: dict[str, Any] = {}
+    descriptions: dict[str, Any] = {}
     for entry in registry().catalogue(SettingsSpec).all():
         if entry.spec.describe is not None:
             owner = f"settings {entry.spec.name!r} of plugin {entry.plugin}"
-            found |= import_deferred(entry.spec.describe, owner)(shown)
-    return found
+            descriptions |= import_deferred(entry.spec.describe, owner)(shown)
+    return descriptions
 
 
 def _added_text(shown: ResolvedRecipe | Entry[ArchitectureSpec]) -> list[str]:

@@ -55,12 +55,12 @@ class AugmentationContract(PluginContract):
             fail(f"no image is varied in {len(_SEEDS)} batches", "set options with which it varies many")
 
     def test_draws_from_the_generator_alone(self, images: np.ndarray) -> None:
-        found = []
+        results = []
         for seed in (1, 2):
             random.seed(seed)
             np.random.seed(seed)
-            found.append(self.varied(images, 0))
-        if not np.array_equal(found[0], found[1]):
+            results.append(self.varied(images, 0))
+        if not np.array_equal(results[0], results[1]):
             fail("the same images and generator give two results", "draw all that is random from the generator")
 
     def test_keeps_nothing_from_batch_to_batch(self, images: np.ndarray) -> None:

@@ -118,7 +118,7 @@ def corners(options: Options) -> Iterator[dict[str, Any]]:
     if np.prod([len(v) for v in values.values()]) > MAX_CORNERS:
         ends = [tuple(v[end] for v in values.values()) for end in (0, -1)]
         yield from (dict(zip(values, end, strict=True)) for end in ends)
-        yield from [{name: value} for name, found in values.items() for value in found][:MAX_CORNERS]
+        yield from [{name: value} for name, extremes in values.items() for value in extremes][:MAX_CORNERS]
     elif values:
         yield from (dict(zip(values, combination, strict=True)) for combination in combinations)
 

@@ -1,7 +1,8 @@
 """The test module that ``pytest --cnnforge-plugin ID`` collects: a contract for each thing that the plugin brings.
 
 The contract of a kind is an entry point of the group ``cnnforge.contracts`` with the kind's name, such as
-``data-source``, so that a plugin can bring it; other kinds keep what every plugin must.
+``data-source``, since some are brought by the built-in plugin that uses the kind; other kinds keep what every plugin
+must.
 """
 
 from __future__ import annotations

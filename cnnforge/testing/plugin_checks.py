@@ -28,16 +28,16 @@ def entry_module(spec: Spec) -> str:
     registry = Registry(PluginHost.discover())
     owners = {entry.plugin for entry in registry.catalogue(type(spec)).all() if entry.spec == spec}
     points = entry_points(group=ENTRY_POINT_GROUP)
-    found = [point.module for point in points if point.dist and f"{point.dist.name}:{point.name}" in owners]
-    found += [str(info.file) for info in registry.host.plugins.values() if info.file and info.id in owners]
-    if not found:
+    modules = [point.module for point in points if point.dist and f"{point.dist.name}:{point.name}" in owners]
+    modules += [str(info.file) for info in registry.host.plugins.values() if info.file and info.id in owners]
+    if not modules:
         broken = "".join(f"\nbroken: {info.id}: {info.error}" for info in registry.host.broken())
         fail(
             f"no installed plugin brings this {spec.kind}, {spec.name!r}{broken}",
             "add [project.entry-points.cnnforge] to pyproject.toml, return the spec from the hook, and install the"
             " plugin: pip install --editable .",
         )
-    return found[0]
+    return modules[0]
 
 
 def check_entry_module_is_light(module: str) -> None:

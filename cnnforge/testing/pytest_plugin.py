@@ -50,11 +50,11 @@ def _specs(registry: Registry, plugin: str) -> list[Any]:
         info = registry.host.find(plugin)
     except CnnforgeError as error:
         raise pytest.UsageError(f"--cnnforge-plugin {plugin}: {error}") from error
-    found = [entry.spec for entry in entries if entry.plugin == info.id]
-    if info.error or not found:
+    specs = [entry.spec for entry in entries if entry.plugin == info.id]
+    if info.error or not specs:
         reason = info.error or "it brings nothing that has a contract"
         raise pytest.UsageError(f"--cnnforge-plugin {info.id}: {reason}")
-    return found
+    return specs
 
 
 @dataclass(frozen=True, slots=True)

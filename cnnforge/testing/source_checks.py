@@ -151,7 +151,7 @@ def check_splits(images: LabelledImages) -> None:
     if images.splits is None:
         return
     for split in sorted(set(images.splits)):
-        labels = {label for label, found in zip(images.labels, images.splits, strict=True) if found == split}
+        labels = {label for label, own in zip(images.labels, images.splits, strict=True) if own == split}
         lacking = [name for label, name in enumerate(images.class_names) if label not in labels]
         if lacking:
             fail(

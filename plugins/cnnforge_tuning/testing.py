@@ -61,9 +61,9 @@ class SearchAlgorithmContract(PluginContract):
             for values in asked[:number]:
                 again.repeat("w", values)
                 again.tell("w", [_score(values)])
-            if (found := again.ask("w")[1]) != asked[number]:
+            if (proposed := again.ask("w")[1]) != asked[number]:
                 fail(
-                    f"after {number} trials it proposed {asked[number]}, made again from them {found}",
+                    f"after {number} trials it proposed {asked[number]}, made again from them {proposed}",
                     "let what it proposes follow from the seed, the trials and the oracle's own random state alone",
                 )
 
@@ -90,16 +90,16 @@ class SearchAlgorithmContract(PluginContract):
 
 def _asked(oracle: Oracle, number: int) -> list[dict[str, Any]]:
     """Return what an oracle proposes, told of each trial what it came to, until it has had enough."""
-    found: list[dict[str, Any]] = []
-    while len(found) < number:
+    proposed: list[dict[str, Any]] = []
+    while len(proposed) < number:
         state, values = oracle.ask("w")
         if values is None:
             if state != "STOPPED":
                 fail(f"it says {state} while no trial runs", "answer RUNNING with values, or STOPPED")
             break
-        found.append(dict(values))
-        oracle.tell("w", [_score(found[-1])])
-    return found
+        proposed.append(dict(values))
+        oracle.tell("w", [_score(proposed[-1])])
+    return proposed
 
 
 def _score(values: dict[str, Any]) -> float:
@@ -125,9 +125,9 @@ class ExecutorContract(PluginContract):
             yield started
 
     def test_returns_what_a_task_returns(self, executor: Executor) -> None:
-        pid, found = executor.submit(_double, 21, addend=1).result(_SECONDS)
-        if found != 43:
-            fail(f"2 * 21 + 1 is {found}", "call the function with all arguments")
+        pid, result = executor.submit(_double, 21, addend=1).result(_SECONDS)
+        if result != 43:
+            fail(f"2 * 21 + 1 is {result}", "call the function with all arguments")
         if pid == os.getpid():
             fail("the task ran in this process", "run tasks in processes of their own: one that dies must end no other")
 
