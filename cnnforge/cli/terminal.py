@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from cnnforge.system import Reporter
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -18,7 +20,7 @@ def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
     return TerminalReporter(stream) if stream.isatty() else LogReporter(stream)
 
 
-class LogReporter:
+class LogReporter(Reporter):
     """Plain lines, no control codes; long work says where it stands every quarter of a minute."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -55,7 +57,7 @@ class LogReporter:
         self.say(text)
 
 
-class TerminalReporter:
+class TerminalReporter(Reporter):
     """A progress bar with images/s and time left."""
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import CommandSpec, Entry, ExportFormatSpec, PluginHost, Registry, import_deferred
-from cnnforge.system import SilentReporter
+from cnnforge.system import Reporter
 from cnnforge.testing.failure import fail
 from cnnforge.testing.images import COLORS
 from cnnforge.testing.network import UNDER_TEST
@@ -63,7 +63,7 @@ class ExportFormatContract(PluginContract):
         out, options = folder / "export", restored(self.spec.options, self.options)
         trained = tiny_run(registry, images, folder)
         try:
-            export(trained, Entry(self.spec, UNDER_TEST), options, out, SilentReporter())
+            export(trained, Entry(self.spec, UNDER_TEST), options, out, Reporter())
         except CnnforgeError as error:
             fail(
                 f"{error}\nwith {options!r} and {num_classes} classes",
