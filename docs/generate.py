@@ -23,8 +23,7 @@ import cnnforge
 from cnnforge import errors, scaffold
 from cnnforge.cli import schema
 from cnnforge.cli.app import CORE_COMMANDS, app
-from cnnforge.host import hookspecs
-from cnnforge.host.deferred import import_deferred
+from cnnforge.host import hookspecs, import_deferred
 from cnnforge.host.kinds import CommandSpec, SettingsSpec
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry

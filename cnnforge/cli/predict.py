@@ -16,7 +16,7 @@ from cnnforge.cli.prediction_rows import Format, make_format
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.evaluation import rank
-from cnnforge.system import SilentReporter
+from cnnforge.system import Reporter
 
 if TYPE_CHECKING:
     from cnnforge.runs import Prediction
@@ -80,7 +80,7 @@ def _print(predictions: Iterator[Prediction], class_names: Sequence[str], form: 
 def _watched(predictions: Iterator[Prediction]) -> Iterator[Prediction]:
     """Pass predictions on and show how many there were, unless their rows show it: on a terminal they run past."""
     with terminal_reporter(sys.stderr) as terminal:
-        reporter = SilentReporter() if sys.stdout.isatty() else terminal
+        reporter = Reporter() if sys.stdout.isatty() else terminal
         for number, prediction in enumerate(predictions, start=1):
             reporter.progress("Predicting", number, None)
             yield prediction

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from cnnforge.system import DownloadProgress
+from cnnforge.system import DownloadProgress, Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -25,7 +25,7 @@ def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
     return TerminalReporter(stream) if stream.isatty() else LogReporter(stream)
 
 
-class LogReporter:
+class LogReporter(Reporter):
     """Plain lines, no control codes; long work says where it stands every quarter of a minute."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -62,7 +62,7 @@ class LogReporter:
         self.say(text)
 
 
-class TerminalReporter:
+class TerminalReporter(Reporter):
     """A progress bar with images/s and time left."""
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:

@@ -1,4 +1,3 @@
-from .deferred import import_deferred as import_deferred, read_resource as read_resource
 from .hookspecs import hookimpl as hookimpl
 from .kinds import (
     KINDS as KINDS,
@@ -36,5 +35,7 @@ from .specs import (
     NAME_PATTERN as NAME_PATTERN,
     Options as Options,
     Spec as Spec,
+    import_deferred as import_deferred,
+    read_resource as read_resource,
     search_space as search_space,
 )

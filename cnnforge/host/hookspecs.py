@@ -7,25 +7,13 @@ a hook that gains one later breaks nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from cnnforge.host.kinds import (
-    ArchitectureSpec,
-    AugmentationSpec,
-    CommandSpec,
-    DataSourceSpec,
-    ExecutorSpec,
-    ExplainerSpec,
-    ExportFormatSpec,
-    MeasureSpec,
-    RecipeSpec,
-    ReportSectionSpec,
-    SearchAlgorithmSpec,
-    SettingsSpec,
-)
+from cnnforge.host.kinds import KINDS
+from cnnforge.host.specs import Spec
 
 if TYPE_CHECKING:
     import keras
@@ -38,64 +26,19 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-@hookspec
-def cnnforge_architectures() -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
-    """Return the architectures this plugin brings."""
+def _hook_of(kind: type[Spec]) -> Callable[[], Iterable[Spec]]:
+    """Return the hook that asks plugins for what they bring of a kind."""
+
+    def hook() -> Iterable[Spec]: ...  # type: ignore[empty-body]
+
+    hook.__name__ = kind.hook
+    hook.__doc__ = f"Return the {kind.hook.removeprefix('cnnforge_').replace('_', ' ')} this plugin brings."
+    hook.__annotations__["return"] = f"Iterable[{kind.__name__}]"
+    return hookspec(hook)
 
 
-@hookspec
-def cnnforge_data_sources() -> Iterable[DataSourceSpec]:  # type: ignore[empty-body]
-    """Return the data sources this plugin brings."""
-
-
-@hookspec
-def cnnforge_recipes() -> Iterable[RecipeSpec]:  # type: ignore[empty-body]
-    """Return the recipes this plugin brings."""
-
-
-@hookspec
-def cnnforge_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
-    """Return the commands this plugin brings."""
-
-
-@hookspec
-def cnnforge_settings() -> Iterable[SettingsSpec]:  # type: ignore[empty-body]
-    """Return the sections of the recipe that this plugin brings."""
-
-
-@hookspec
-def cnnforge_measures() -> Iterable[MeasureSpec]:  # type: ignore[empty-body]
-    """Return the measures this plugin brings."""
-
-
-@hookspec
-def cnnforge_report_sections() -> Iterable[ReportSectionSpec]:  # type: ignore[empty-body]
-    """Return the sections of the report that this plugin brings."""
-
-
-@hookspec
-def cnnforge_explainers() -> Iterable[ExplainerSpec]:  # type: ignore[empty-body]
-    """Return the explainers this plugin brings."""
-
-
-@hookspec
-def cnnforge_export_formats() -> Iterable[ExportFormatSpec]:  # type: ignore[empty-body]
-    """Return the export formats this plugin brings."""
-
-
-@hookspec
-def cnnforge_augmentations() -> Iterable[AugmentationSpec]:  # type: ignore[empty-body]
-    """Return the augmentations this plugin brings."""
-
-
-@hookspec
-def cnnforge_search_algorithms() -> Iterable[SearchAlgorithmSpec]:  # type: ignore[empty-body]
-    """Return the search algorithms this plugin brings."""
-
-
-@hookspec
-def cnnforge_executors() -> Iterable[ExecutorSpec]:  # type: ignore[empty-body]
-    """Return the executors this plugin brings."""
+# One hook for each kind of spec, such as ``cnnforge_architectures() -> Iterable[ArchitectureSpec]``.
+globals().update({kind.hook: _hook_of(kind) for kind in KINDS.values()})
 
 
 @hookspec

@@ -158,13 +158,13 @@ class PluginHost:
         Raises:
             UnknownNameError: There is none, or several have it.
         """
-        found = (
-            [self.plugins[name]] if name in self.plugins else [i for i in self.plugins.values() if i.is_named([name])]
-        )
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise UnknownNameError(f"expected one plugin, received {name!r}: {', '.join(info.id for info in found)}")
+        if name in self.plugins:
+            return self.plugins[name]
+        named = [info for info in self.plugins.values() if info.is_named([name])]
+        if len(named) == 1:
+            return named[0]
+        if named:
+            raise UnknownNameError(f"expected one plugin, received {name!r}: {', '.join(info.id for info in named)}")
         names = [*self.plugins, *(plugin_id.partition(":")[2] for plugin_id in self.plugins)]
         raise UnknownNameError(
             f"unknown plugin {name!r}.{did_you_mean(name, names)} Available: {', '.join(self.plugins)}"
@@ -208,9 +208,9 @@ def plugin_file(name: str | Path) -> Path:
     return path
 
 
-def _is_of_another(found: ModuleSpec | None, path: Path) -> bool:
+def _is_of_another(module: ModuleSpec | None, path: Path) -> bool:
     """Return whether a module of a file's name is another than that file, which `python -m` finds where it is."""
-    return found is not None and Path(found.origin or "").resolve() != path.resolve()
+    return module is not None and Path(module.origin or "").resolve() != path.resolve()
 
 
 def _import_file(path: Path) -> object:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,10 @@ from cnnforge.host.specs import Spec
 S = TypeVar("S", bound=Spec)
 
 CORE = "cnnforge"
-"""The plugin of an entry that the core itself has."""
+"""The plugin of an entry that the core itself has, and its distribution."""
+
+CORE_GROUP = "cnnforge.core"
+"""The entry points of what the core itself has: the name of a hook, and where its specs are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Catalogue(Generic[S]):
         self.kind = spec_type.kind
         self.entries: dict[str, list[Entry[S]]] = {}
         self._host = host
-        for spec in pkgutil.resolve_name(spec_type.core) if spec_type.core else ():
+        for spec in _specs_of_core(spec_type.hook):
             self.entries[spec.name] = [Entry(spec, CORE)]
         for plugin_id, spec in host.collect(spec_type.hook):
             self._add(plugin_id, spec, spec_type)
@@ -63,7 +66,7 @@ class Catalogue(Generic[S]):
 
     def conflicts(self) -> dict[str, list[str]]:
         """Return the names that several plugins claim, with the ids of those plugins."""
-        return {name: [e.plugin for e in found] for name, found in self.entries.items() if len(found) > 1}
+        return {name: [e.plugin for e in claims] for name, claims in self.entries.items() if len(claims) > 1}
 
     def get(self, name: str) -> Entry[S]:
         """Return the one entry of that name.
@@ -72,16 +75,16 @@ class Catalogue(Generic[S]):
             UnknownNameError: No plugin brings it; the message lists close names and broken plugins.
             NameConflictError: Several plugins bring it.
         """
-        found = self.entries.get(name, [])
-        if not found:
+        claims = self.entries.get(name, [])
+        if not claims:
             raise self._unknown(name)
-        if len(found) > 1:
-            owners = " and ".join(entry.plugin for entry in found)
+        if len(claims) > 1:
+            owners = " and ".join(entry.plugin for entry in claims)
             raise NameConflictError(
                 f"{self.kind} {name!r} is claimed by {owners}",
-                hint=f"switch one of them off: CNNFORGE_DISABLE_PLUGINS={found[-1].plugin}",
+                hint=f"switch one of them off: CNNFORGE_DISABLE_PLUGINS={claims[-1].plugin}",
             )
-        return found[0]
+        return claims[0]
 
     def _unknown(self, name: str) -> UnknownNameError:
         available = ", ".join(sorted(self.entries)) or "none"
@@ -90,6 +93,12 @@ class Catalogue(Generic[S]):
             f"unknown {self.kind} {name!r}.{did_you_mean(name, self.entries)} Available: {available}",
             hint=f"it may belong to a broken plugin ({broken}): see `cnnforge plugins`" if broken else None,
         )
+
+
+def _specs_of_core(hook: str) -> list[Any]:
+    """Return what the core itself brings to a hook, as its distribution declares; no plugin can have its names."""
+    declared = distribution(CORE).entry_points.select(group=CORE_GROUP, name=hook)
+    return [spec for entry_point in declared for spec in entry_point.load()]
 
 
 class Registry:

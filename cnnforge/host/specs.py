@@ -6,12 +6,17 @@ listing a hundred architectures imports none of them.
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from cnnforge.errors import PluginError
 from cnnforge.host.marks import SearchSpace
 
 API_VERSION = 1
@@ -38,8 +43,7 @@ class Spec:
     """What all descriptors have in common.
 
     A kind of spec is a subclass of this that names its ``kind`` and the ``hook`` that returns it: registry, ``cnnforge
-    list`` and ``show``, ``plugins check`` and the documentation follow from that. ``core`` is the
-    ``"package.module:NAME"`` of those that the core itself has; no plugin can bring one of their names.
+    list`` and ``show``, ``plugins check`` and the documentation follow from that.
 
     Args:
         name: Unique among specs of its kind; lower-case letters, digits and underscores.
@@ -51,7 +55,6 @@ class Spec:
     name_pattern: ClassVar[re.Pattern[str]] = NAME_PATTERN
     deferred: ClassVar[tuple[str, ...]] = ()
     reserved: ClassVar[frozenset[str]] = frozenset()
-    core: ClassVar[str] = ""
 
     name: str
     api: int = API_VERSION
@@ -67,19 +70,19 @@ class Spec:
 
     def problems(self) -> list[str]:
         """Return what is wrong with this spec, each as a sentence; empty if nothing is."""
-        found = []
+        faults = []
         if self.api > API_VERSION:
-            found.append(f"needs plugin api={self.api}, this cnnforge speaks {API_VERSION}: upgrade cnnforge")
+            faults.append(f"needs plugin api={self.api}, this cnnforge speaks {API_VERSION}: upgrade cnnforge")
         if not self.name_pattern.fullmatch(self.name):
-            found.append(f"expected a name like '{self.name_pattern.pattern}', received name={self.name!r}")
+            faults.append(f"expected a name like '{self.name_pattern.pattern}', received name={self.name!r}")
         if self.name in self.reserved:
-            found.append(f"expected a name that the core does not have, received name={self.name!r}")
+            faults.append(f"expected a name that the core does not have, received name={self.name!r}")
         if not self.headline or "\n" in self.headline or len(self.headline) > _MAX_SUMMARY_LENGTH:
-            found.append(f"expected a summary of one line and at most {_MAX_SUMMARY_LENGTH} characters")
+            faults.append(f"expected a summary of one line and at most {_MAX_SUMMARY_LENGTH} characters")
         if "options" in type(self).__dataclass_fields__:
-            found += options_problems(getattr(self, "options"))  # noqa: B009 - not every kind has some
+            faults += options_problems(getattr(self, "options"))  # noqa: B009 - not every kind has some
         malformed = [name for name in self.deferred_names() if not _DEFERRED_PATTERN.fullmatch(name)]
-        return [*found, *(f"expected 'package.module:function', received {name!r}" for name in malformed)]
+        return [*faults, *(f"expected 'package.module:function', received {name!r}" for name in malformed)]
 
 
 def search_space(options: type[BaseModel], field: str) -> SearchSpace | None:
@@ -103,12 +106,56 @@ def _field_problems(options: type[Options], name: str) -> list[str]:
     if space is None:
         return []
     default: Any = options.model_fields[name].get_default(call_default_factory=True)
-    found = []
+    faults = []
     if not space.contains(default):
-        found.append(f"option {name}: default {default!r} lies outside its search space ({space.describe()})")
+        faults.append(f"option {name}: default {default!r} lies outside its search space ({space.describe()})")
     for corner in space.corners():
         try:
             options(**{name: corner})
         except ValueError:
-            found.append(f"option {name}: search-space value {corner!r} is outside the field's bounds")
-    return found
+            faults.append(f"option {name}: search-space value {corner!r} is outside the field's bounds")
+    return faults
+
+
+def import_deferred(name: str, owner: str) -> Callable[..., Any]:
+    """Return the function that ``"package.module:function"`` names.
+
+    Args:
+        name: The deferred name.
+        owner: Who declared it, for the message: ``"architecture 'x' of plugin y"``.
+
+    Raises:
+        PluginError: The module cannot be imported, or has no such function.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        function = getattr(importlib.import_module(module_name), attribute)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(
+            f"{owner}: cannot import {name!r}: {type(error).__name__}: {error}",
+            hint="`cnnforge plugins check` imports every name that plugins declare",
+        ) from error
+    if not callable(function):
+        raise PluginError(f"{owner}: expected {name!r} to be a function, received {type(function).__name__}")
+    return cast("Callable[..., Any]", function)
+
+
+def read_resource(name: str, owner: str) -> bytes:
+    """Return the content of the file that ``"package:path/in/package"`` names.
+
+    Args:
+        name: The name; a module that is no package, such as a file plugin, stands for the folder that it lies in.
+        owner: Who declared it, for the message: ``"recipe 'x' of plugin y"``.
+
+    Raises:
+        PluginError: There is no such package or file.
+    """
+    package, _, path = name.partition(":")
+    try:
+        module = importlib.import_module(package)
+        folder = files(module) if hasattr(module, "__path__") else Path(str(module.__file__)).parent
+        return folder.joinpath(path).read_bytes()
+    except (ImportError, OSError) as error:
+        raise PluginError(f"{owner}: cannot read {name!r}: {error}") from error

@@ -1,9 +1,7 @@
 from . import keras_names as keras_names
-from .augmentation import AugmentationSection as AugmentationSection
-from .component import Component as Component
+from .augmentation import AugmentationSection as AugmentationSection, Component as Component
 from .loading import (
     apply_override as apply_override,
-    changed_recipe as changed_recipe,
     load_recipe as load_recipe,
     plugin_files as plugin_files,
     recipe_from_values as recipe_from_values,

@@ -1,4 +1,4 @@
-"""The settings of augmentation: how training images are varied, by preset or knob by knob."""
+"""What a recipe names with arguments; and how training images are varied, by preset or knob by knob."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cnnforge.errors import did_you_mean
-from cnnforge.recipe.component import Component
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "none": {},
@@ -26,6 +25,28 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """What each preset switches on; a knob that is given beside it is stronger."""
+
+
+class Component(BaseModel):
+    """A Keras object or an augmentation: its name or ``"package.module:name"``, and its arguments beside it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_a_bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _write_a_bare_name(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return handler(self) if self.model_extra else self.name
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments, without the name."""
+        return dict(self.model_extra or {})
 
 
 class AugmentationSection(BaseModel):

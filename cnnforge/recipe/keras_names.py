@@ -1,15 +1,17 @@
 """What Keras offers, read from its source without importing it.
 
-Importing Keras takes seconds, and a misspelled optimizer should be reported before them. Keras marks every public
-class with ``@keras_export("keras.optimizers.RMSprop")``; that decorator and ``__init__`` are all this module reads.
+Importing Keras takes seconds, and a misspelled optimizer should be reported before them.
+``keras/optimizers/__init__.py`` lists what is public, ``keras/src/optimizers`` has the classes; their names and
+constructors are all this module reads.
 """
 
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +30,6 @@ _SUPPLIED = frozenset({"learning_rate", "initial_learning_rate"})
 
 # Exported by Keras to derive from; none of them works by itself.
 _BASE_CLASSES = frozenset({"Optimizer", "LearningRateSchedule", "Loss", "Metric", "Callback", "CallbackList"})
-
-# Where each kind lies in Keras's source, and the prefix of its public names.
-_FOLDERS = {
-    "optimizers": ("optimizers", "keras.optimizers."),
-    "schedules": ("optimizers/schedules", "keras.optimizers.schedules."),
-    "losses": ("losses", "keras.losses."),
-    "metrics": ("metrics", "keras.metrics."),
-    "callbacks": ("callbacks", "keras.callbacks."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,53 +85,40 @@ def find(key: str, kind: str, name: str) -> KerasClass:
         RecipeError: Keras has none of that name.
     """
     classes = _classes(kind)
-    found = classes.get(normalise(name))
-    if found is None:
+    known = classes.get(normalise(name))
+    if known is None:
         names = [*(c.name for c in classes.values()), *OWN_NAMES.get(kind, {})]
         by_spelling = {normalise(n): n for n in names}
-        close = did_you_mean(normalise(name), by_spelling)
-        suggestion = f" Did you mean '{by_spelling[close.split(chr(39))[1]]}'?" if close else ""
+        close = difflib.get_close_matches(normalise(name), by_spelling, n=1)
+        suggestion = f" Did you mean {by_spelling[close[0]]!r}?" if close else ""
         raise RecipeError(
             f"{key}: unknown name {name!r}.{suggestion} Available: {', '.join(sorted(names))}",
             hint="any other class can be named as 'package.module:Class'",
         )
-    return found
+    return known
 
 
 @functools.cache
 def _classes(kind: str) -> dict[str, KerasClass]:
     """Return Keras's public classes of one kind, by normalised name."""
-    folder, prefix = _FOLDERS[kind]
-    definitions = {node.name: node for node in _class_definitions(_source_dir() / folder)}
-    found = {}
-    for node in definitions.values():
-        for exported in _exported_names(node):
-            short = exported.removeprefix(prefix)
-            if exported.startswith(prefix) and "." not in short and short not in _BASE_CLASSES:
-                found[normalise(short)] = _describe(short, _constructor(node, definitions))
-    return found
+    folder = "optimizers/schedules" if kind == "schedules" else kind
+    sources = [path for path in sorted((_keras() / "src" / folder).glob("*.py")) if not path.stem.endswith("_test")]
+    statements = [statement for path in sources for statement in _parsed(path)]
+    definitions = {node.name: node for node in statements if isinstance(node, ast.ClassDef)}
+    imports = [node for node in _parsed(_keras() / folder / "__init__.py") if isinstance(node, ast.ImportFrom)]
+    public = {alias.name for node in imports for alias in node.names} & definitions.keys() - _BASE_CLASSES
+    return {normalise(name): _describe(name, _constructor(definitions[name], definitions)) for name in sorted(public)}
 
 
-def _source_dir() -> Path:
+def _keras() -> Path:
     spec = importlib.util.find_spec("keras")
     if spec is None or spec.origin is None:
         raise CnnforgeError("expected Keras to be installed", hint="pip install 'keras>=3.15'")
-    return Path(spec.origin).parent / "src"
+    return Path(spec.origin).parent
 
 
-def _class_definitions(folder: Path) -> Iterator[ast.ClassDef]:
-    for path in sorted(folder.glob("*.py")):
-        if not path.name.endswith("_test.py"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            yield from (node for node in tree.body if isinstance(node, ast.ClassDef))
-
-
-def _exported_names(node: ast.ClassDef) -> list[str]:
-    exports = [
-        d for d in node.decorator_list if isinstance(d, ast.Call) and getattr(d.func, "id", None) == "keras_export"
-    ]
-    constants = [c for export in exports for a in export.args for c in ast.walk(a) if isinstance(c, ast.Constant)]
-    return [c.value for c in constants if isinstance(c.value, str)]
+def _parsed(path: Path) -> list[ast.stmt]:
+    return ast.parse(path.read_text(encoding="utf-8")).body
 
 
 def _describe(name: str, constructor: ast.arguments | None) -> KerasClass:

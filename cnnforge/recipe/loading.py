@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +39,10 @@ def load_recipe(
         _replace_architecture(values, architecture)
     for override in overrides:
         apply_override(values, override)
-    with _naming_recorded_plugins(reference):
+    try:
         _add_defaults(values, registry)
+    except UnknownNameError as error:
+        raise UnknownNameError(str(error), hint=_hint_of_recorded_plugins(reference) or error.hint) from None
     return recipe_from_values(values, default_name, reference)
 
 
@@ -75,19 +76,6 @@ def recipe_from_values(values: Mapping[str, Any], default_name: str, reference: 
         raise RecipeError(f"recipe {reference}: {error}") from None
 
 
-def changed_recipe(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
-    """Return the recipe with settings changed, each given as ``"section.key"``.
-
-    Raises:
-        RecipeError: A value is wrong.
-    """
-    values = recipe.model_dump(mode="json", exclude_none=True)
-    for key, value in settings.items():
-        section, _, name = key.partition(".")
-        values[section][name] = value
-    return recipe_from_values(values, recipe.name, recipe.name)
-
-
 def apply_override(values: dict[str, Any], override: str) -> None:
     """Set one ``section.key=value`` in a parsed recipe, in place.
 
@@ -100,28 +88,20 @@ def apply_override(values: dict[str, Any], override: str) -> None:
         raise RecipeError(f"expected --set section.key=value, received --set {override}")
     table = values
     for part in parents:
-        found = table.setdefault(part, {})
-        if isinstance(found, str):  # optimizer = "rmsprop" grows into { name = "rmsprop", ... }
-            found = table[part] = {"name": found}
-        if not isinstance(found, dict):
+        inner = table.setdefault(part, {})
+        if isinstance(inner, str):  # optimizer = "rmsprop" grows into { name = "rmsprop", ... }
+            inner = table[part] = {"name": inner}
+        if not isinstance(inner, dict):
             raise RecipeError(f"expected {part} to be a table, received --set {override}")
-        table = found
+        table = inner
     table[last] = _parse_value(text.strip())
 
 
-@contextmanager
-def _naming_recorded_plugins(reference: str) -> Iterator[None]:
-    """Where a run directory's architecture is unknown, and it keeps files that were plugins, say how to take them."""
-    try:
-        yield
-    except UnknownNameError as error:
-        kept = sorted((expanded(reference).parent / "plugins").glob("*.py"))
-        if not kept:
-            raise
-        options = " ".join(shlex.join(["--plugin", str(path)]) for path in kept)
-        raise UnknownNameError(
-            str(error), hint=f"it came from a file that the run kept; to import that: {options}"
-        ) from None
+def _hint_of_recorded_plugins(reference: str) -> str | None:
+    """Return how to take the files that were plugins, if a run directory keeps some; None if it keeps none."""
+    kept = sorted((expanded(reference).parent / "plugins").glob("*.py"))
+    options = " ".join(shlex.join(["--plugin", str(path)]) for path in kept)
+    return f"it came from a file that the run kept; to import that: {options}" if kept else None
 
 
 def _add_defaults(values: dict[str, Any], registry: Registry) -> None:

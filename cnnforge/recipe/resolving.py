@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,7 @@ from cnnforge.host import (
     import_deferred,
 )
 from cnnforge.recipe import keras_names as keras_index
-from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.recipe.component import Component
+from cnnforge.recipe.augmentation import AugmentationSection, Component
 from cnnforge.recipe.schema import DataSection, Recipe, TrainingSection
 from cnnforge.recipe.validation import validate
 from cnnforge.system import expanded
@@ -60,12 +59,8 @@ def resolve(recipe: Recipe, registry: Registry) -> ResolvedRecipe:
     """
     architecture = registry.architectures.get(recipe.architecture.name)
     source = registry.data_sources.get(recipe.data.source)
-    architecture_options = _absolute(
-        validate(architecture.spec.options, recipe.architecture.model_extra or {}, "architecture")
-    )
-    data_options = _absolute(
-        validate(source.spec.options, recipe.data.model_extra or {}, "data", known=DataSection.model_fields)
-    )
+    architecture_options = _validated(architecture.spec.options, recipe.architecture.model_extra, "architecture")
+    data_options = _validated(source.spec.options, recipe.data.model_extra, "data", known=DataSection.model_fields)
     settings = _settings(recipe, registry)
     complete = _complete(recipe, architecture.spec, architecture_options, data_options, settings)
     augmentations: dict[str, Entry[AugmentationSpec]] = {}
@@ -113,10 +108,13 @@ def _settings(recipe: Recipe, registry: Registry) -> dict[str, Options]:
     }
 
 
-def _validated(options: type[Options], section: object, name: str) -> Options:
+def _validated(options: type[Options], section: object, name: str, known: Iterable[str] = ()) -> Options:
+    """Return the options of a section, every path absolute, so that a recorded recipe works from any folder."""
     if not isinstance(section, dict):
         raise RecipeError(f"expected {name} to be a section of the recipe, received {name}={section!r}")
-    return _absolute(validate(options, section, name))
+    values = validate(options, section, name, known)
+    paths = {key: value for key in options.model_fields if isinstance(value := getattr(values, key), Path)}
+    return values.model_copy(update={key: expanded(path).absolute() for key, path in paths.items()})
 
 
 def _complete(
@@ -161,12 +159,6 @@ def _augmentation(item: Component, registry: Registry, used: dict[str, Entry[Aug
 
 def _dump(options: Options) -> Mapping[str, Any]:
     return options.model_dump(mode="json", exclude_none=True)
-
-
-def _absolute(options: Options) -> Options:
-    """Return the options with every path absolute, so that a recorded recipe works from any folder."""
-    paths = {name: value for name in type(options).model_fields if isinstance(value := getattr(options, name), Path)}
-    return options.model_copy(update={name: expanded(path).absolute() for name, path in paths.items()})
 
 
 def _check_fine_tuning(training: TrainingSection, spec: ArchitectureSpec) -> None:

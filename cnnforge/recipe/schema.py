@@ -13,13 +13,14 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cnnforge.host import Tune
-from cnnforge.recipe.augmentation import AugmentationSection
-from cnnforge.recipe.component import Component
+from cnnforge.recipe.augmentation import AugmentationSection, Component
 
 FORMAT_VERSION = 1
 """Version of the recipe format; a recipe of a newer one is refused."""
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class _Section(BaseModel):
@@ -33,20 +34,14 @@ class DataSection(_Section):
 
     source: Annotated[str, Field(description="name of the data source")]
     image_size: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=4096)], Annotated[int, Field(ge=1, le=4096)]] | None,
-        Field(description="height and width in pixels; default: the architecture's"),
+        tuple[Side, Side] | None, Field(description="height and width in pixels; default: the architecture's")
     ] = None
     color_mode: Annotated[Literal["rgb", "grayscale"], Field(description="3 channels or 1")] = "rgb"
     interpolation: Annotated[
         Literal["nearest", "bilinear", "bicubic", "lanczos"], Field(description="how images are resized")
     ] = "bilinear"
     background: Annotated[
-        tuple[
-            Annotated[int, Field(ge=0, le=255)],
-            Annotated[int, Field(ge=0, le=255)],
-            Annotated[int, Field(ge=0, le=255)],
-        ],
-        Field(description="colour (red, green, blue) behind transparent pixels"),
+        tuple[Byte, Byte, Byte], Field(description="colour (red, green, blue) behind transparent pixels")
     ] = (255, 255, 255)
     subset: Annotated[float, Field(gt=0, le=1, description="share of the images to use, chosen by name")] = 1.0
     validation_fraction: Annotated[Fraction, Field(description="share of the images for validation")] = 0.1

@@ -1,16 +1,22 @@
 from . import checkpoints as checkpoints
 from .checkpoints import newest_checkpoint as newest_checkpoint, newest_checkpoint_facts as newest_checkpoint_facts
 from .evaluated_images import (
+    RunImages as RunImages,
     evaluate_run as evaluate_run,
     other_data as other_data,
     other_recipe as other_recipe,
     own_split as own_split,
+    split_lines as split_lines,
 )
-from .listing import SORT_KEYS as SORT_KEYS, RunSummary as RunSummary, list_runs as list_runs
-from .locking import hold_run as hold_run
+from .listing import (
+    SORT_KEYS as SORT_KEYS,
+    PruningRules as PruningRules,
+    RunSummary as RunSummary,
+    list_runs as list_runs,
+    prunable as prunable,
+    remove_run as remove_run,
+)
 from .naming import create_run_dir as create_run_dir, default_run_name as default_run_name, find_run as find_run
-from .prediction import Prediction as Prediction, predict_images as predict_images
-from .pruning import PruningRules as PruningRules, prunable as prunable, remove_run as remove_run
 from .recording import (
     changed_conditions as changed_conditions,
     conditions as conditions,
@@ -22,7 +28,11 @@ from .recording import (
 )
 from .resuming import is_finished as is_finished, reopen as reopen
 from .run import execute as execute
-from .run_dir import Run as Run, RunDir as RunDir
-from .run_images import RunImages as RunImages, split_lines as split_lines
-from .steps import trainable_model as trainable_model
-from .trained_run import TrainedRun as TrainedRun, load_trained_run as load_trained_run
+from .run_dir import Run as Run, RunDir as RunDir, hold_run as hold_run
+from .steps import TrainableModel as TrainableModel, trainable_model as trainable_model
+from .trained_run import (
+    Prediction as Prediction,
+    TrainedRun as TrainedRun,
+    load_trained_run as load_trained_run,
+    predict_images as predict_images,
+)

@@ -113,8 +113,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         # Validation uses the same metrics for its own figures; what training measured must outlast it.
-        arrays = self._arrays("metrics")
-        self._trained = (arrays, capture_callbacks(self._stateful, arrays))
+        self._trained = self._training_state()
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._save_if_due()
@@ -137,19 +136,21 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]
         with files.storage_errors(folder):
             if not folder.is_dir():
                 raise StorageError(f"expected {folder} to stay while the run trains, received a folder that is gone")
-        metrics = self._trained
-        if metrics is None:
-            arrays = self._arrays("metrics")
-            metrics = (arrays, capture_callbacks(self._stateful, arrays))
+        metrics, callbacks = self._trained or self._training_state()
         path = checkpoints.next_path(folder)
-        sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics[0])
+        sha256 = write_arrays(path.with_suffix(".npz"), self._arrays("model") | self._arrays("optimizer") | metrics)
         weights = self._best.weights
         written = {f"{path.stem}.npz": sha256} | ({weights["file"]: weights["sha256"]} if weights else {})
         position = {"phase": self._phase.number, "epoch": self._epoch, "batch": self._batch}
         facts = {**position, "is_stopped": is_stopped, **self._facts}
-        checkpoints.publish(path, {**facts, "files": written, "callbacks": metrics[1]})
+        checkpoints.publish(path, {**facts, "files": written, "callbacks": callbacks})
         self._name_best()
         self._steps, self._saved_at = 0, time.monotonic()
+
+    def _training_state(self) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+        """Return what training has measured so far, and the state of callbacks, which may refer to it."""
+        arrays = self._arrays("metrics")
+        return arrays, capture_callbacks(self._stateful, arrays)
 
     def _restore(self, start: Checkpoint) -> None:
         arrays = read_arrays(start.state)

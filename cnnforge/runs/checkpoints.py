@@ -7,6 +7,7 @@ whole checkpoint is on the disk.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -97,10 +98,8 @@ def newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> Checkpoint |
 def newest_checkpoint_facts(folder: Path) -> Mapping[str, Any]:
     """Return what the newest whole manifest says, its files unseen; empty if there is none."""
     for path in _manifests(folder):
-        try:
+        with contextlib.suppress(*_DAMAGED):
             return _read(path)
-        except _DAMAGED:
-            continue
     return {}
 
 
@@ -109,10 +108,8 @@ def remove_old_checkpoints(folder: Path, keep: int = _KEPT) -> None:
     kept = _manifests(folder)[:keep]
     needed = {path.name for path in kept}
     for path in kept:
-        try:
+        with contextlib.suppress(*_DAMAGED):  # nothing of a damaged one can be used
             needed |= set(_read(path)["files"])
-        except _DAMAGED:
-            continue  # nothing of it can be used
     with files.storage_errors(folder):
         for path in [*folder.glob("last-*"), *folder.glob("best-*")]:
             if path.name not in needed:

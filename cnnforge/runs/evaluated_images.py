@@ -1,4 +1,4 @@
-"""Which images an evaluation is of: a split of the run, or other data whose classes have the same names."""
+"""The images of a run where its data source has them, and which an evaluation is of: a split, or other data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnforge.data import ImageRows, Progress, Scan, scan
+from cnnforge.data import ImageRows, Progress, Scan, content_hash, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
 from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_evaluation
 from cnnforge.host import Registry
@@ -18,7 +18,6 @@ from cnnforge.images import LabelledImages
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
 from cnnforge.runs.recording import now
 from cnnforge.runs.run_dir import RunDir
-from cnnforge.runs.run_images import RunImages, split_lines
 from cnnforge.system import expanded, read_lines
 
 if TYPE_CHECKING:
@@ -46,6 +45,53 @@ class EvaluatedImages:
     names: Sequence[str]
     labels: np.ndarray
     warnings: Sequence[str] = ()
+
+
+def split_lines(directory: RunDir, split: str) -> list[dict[str, Any]]:
+    """Return the lines of a run's manifest that are in a split.
+
+    Raises:
+        DataError: The split has no images.
+    """
+    lines = [line for line in read_lines(directory.manifest) if line.get("split")]
+    wanted = [line for line in lines if line["split"] == split]
+    if not wanted:
+        present = ", ".join(dict.fromkeys(line["split"] for line in lines))
+        raise DataError(f"expected a split that the run has, received split={split}. Available: {present}")
+    return wanted
+
+
+class RunImages:
+    """Images of a data source by the names that a run knows them by, and as the run had them.
+
+    Args:
+        source: The images as they are now.
+        hint: What to do where one is not as it was.
+    """
+
+    def __init__(self, source: LabelledImages, hint: str = "put it back where it was") -> None:
+        self.source = source
+        self.row_of = {name: row for row, name in enumerate(source.names)}
+        self._hint = hint
+
+    def read(self, name: str, sha256: str) -> bytes | np.ndarray:
+        """Return the content of an image, as the source has it, if it is still the one that the manifest has.
+
+        Raises:
+            DataError: It is gone, cannot be read, or has another content.
+        """
+        try:
+            content = self.source.read(self.row_of[name])
+            fault = None if content_hash(content).hex() == sha256 else "another content"
+        except KeyError:
+            fault = "nothing of that name"
+        except (OSError, ValueError) as error:
+            fault = str(getattr(error, "strerror", None) or error)
+        if fault:
+            raise DataError(
+                f"expected {name} in {self.source.location} as it was in training, received {fault}", hint=self._hint
+            )
+        return content
 
 
 def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registry: Registry) -> ResolvedRecipe:
@@ -84,9 +130,9 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
         DataError: The split has none, or images are missing, changed or labelled otherwise; the message says which.
     """
     wanted = split_lines(trained.directory, split)
-    found = _scan(trained, images, progress)
+    result = _scan(trained, images, progress)
     row_of = RunImages(images).row_of
-    changes = [(line["name"], change) for line in wanted if (change := _change(line, row_of, images, found))]
+    changes = [(line["name"], change) for line in wanted if (change := _change(line, row_of, images, result))]
     if changes:
         shown = "".join(f"\n  {name}: {change}" for name, change in changes[:_SHOWN])
         more = f"\n  and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -98,7 +144,7 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
         )
     names = [line["name"] for line in wanted]
     labels = np.array([trained.class_names.index(line["class"]) for line in wanted])
-    return EvaluatedImages(split, found.rows, np.array([row_of[name] for name in names]), names, labels)
+    return EvaluatedImages(split, result.rows, np.array([row_of[name] for name in names]), names, labels)
 
 
 def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) -> EvaluatedImages:
@@ -108,19 +154,19 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
         DataError: They have a class that the run does not know, or no image can be read.
     """
     _check_classes(trained.class_names, images.class_names)
-    found = _scan(trained, images, progress)
-    rows = np.array([row for row in range(len(images)) if row not in found.scanned.reasons], np.int64)
+    result = _scan(trained, images, progress)
+    rows = np.array([row for row in range(len(images)) if row not in result.scanned.reasons], np.int64)
     if not len(rows):
         raise DataError(f"expected images that can be read in {images.location}, received none")
     label_of = np.array([trained.class_names.index(name) for name in images.class_names])
     labels = label_of[np.asarray(images.labels)[rows]]
-    warnings = [*_left_out(images, found), *_missing(trained.class_names, labels), *_seen(trained, found, rows)]
-    return EvaluatedImages("all", found.rows, rows, [images.names[row] for row in rows], labels, warnings)
+    warnings = [*_left_out(images, result), *_missing(trained.class_names, labels), *_seen(trained, result, rows)]
+    return EvaluatedImages("all", result.rows, rows, [images.names[row] for row in rows], labels, warnings)
 
 
 def evaluate_run(
     trained: TrainedRun,
-    chosen: EvaluatedImages,
+    evaluated: EvaluatedImages,
     directory: EvaluationDir,
     registry: Registry,
     progress: Progress,
@@ -129,18 +175,18 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Evaluate a trained run and write the result into a new folder; return the content of ``evaluation.json``."""
     predictions = Predictions(
-        chosen.split,
+        evaluated.split,
         trained.class_names,
-        chosen.names,
-        chosen.labels,
-        predict_rows(trained.predictor(), chosen.images, chosen.rows, progress),
+        evaluated.names,
+        evaluated.labels,
+        predict_rows(trained.predictor(), evaluated.images, evaluated.rows, progress),
     )
-    facts = {"location": location, "evaluated": now(), "warnings": list(chosen.warnings)}
+    facts = {"location": location, "evaluated": now(), "warnings": list(evaluated.warnings)}
     return write_evaluation(
         directory,
         predictions,
-        chosen.images,
-        chosen.rows,
+        evaluated.images,
+        evaluated.rows,
         num_mistakes=trained.resolved.recipe.evaluation.num_mistakes,
         registry=registry,
         **facts,
@@ -151,14 +197,14 @@ def _scan(trained: TrainedRun, images: LabelledImages, progress: Progress) -> Sc
     return scan(images, trained.decoding, trained.resolved.recipe.data.store, progress)
 
 
-def _change(line: dict[str, Any], row_of: dict[str, int], images: LabelledImages, found: Scan) -> str | None:
+def _change(line: dict[str, Any], row_of: dict[str, int], images: LabelledImages, result: Scan) -> str | None:
     """Return in what an image differs from its line in the manifest."""
     row = row_of.get(line["name"])
     if row is None:
         return "missing"
-    if row in found.scanned.reasons:
-        return found.scanned.reasons[row]
-    if found.scanned.sha256[row].tobytes().hex() != line["sha256"]:
+    if row in result.scanned.reasons:
+        return result.scanned.reasons[row]
+    if result.scanned.sha256[row].tobytes().hex() != line["sha256"]:
         return "its content has changed"
     class_name = images.class_names[images.labels[row]]
     return None if class_name == line["class"] else f"labelled {class_name}, was {line['class']}"
@@ -176,9 +222,9 @@ def _check_classes(known: Sequence[str], received: Sequence[str]) -> None:
         )
 
 
-def _left_out(images: LabelledImages, found: Scan) -> list[str]:
+def _left_out(images: LabelledImages, result: Scan) -> list[str]:
     faults = [(item.name, item.reason) for item in images.left_out if item.is_fault]
-    faults += [(images.names[row], reason) for row, reason in sorted(found.scanned.reasons.items())]
+    faults += [(images.names[row], reason) for row, reason in sorted(result.scanned.reasons.items())]
     more = ", …" if len(faults) > _SHOWN else ""
     shown = ", ".join(f"{name} ({reason})" for name, reason in faults[:_SHOWN])
     return [f"{len(faults)} files could not be read: {shown}{more}"] if faults else []
@@ -189,9 +235,9 @@ def _missing(class_names: Sequence[str], labels: np.ndarray) -> list[str]:
     return [f"no images of {', '.join(missing)}: accuracy tells nothing of them"] if missing else []
 
 
-def _seen(trained: TrainedRun, found: Scan, rows: np.ndarray) -> list[str]:
+def _seen(trained: TrainedRun, result: Scan, rows: np.ndarray) -> list[str]:
     """Return a warning if the run has seen some of the images before."""
     manifest = read_lines(trained.directory.manifest)
     seen = {line["sha256"] for line in manifest if line.get("split") in ("train", "validation")}
-    number = sum(found.scanned.sha256[row].tobytes().hex() in seen for row in rows)
+    number = sum(result.scanned.sha256[row].tobytes().hex() in seen for row in rows)
     return [f"{number:,} of these images the run has seen in training, so the figures are too good"] if number else []

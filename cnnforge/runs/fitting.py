@@ -15,8 +15,8 @@ from cnnforge.network import compile_model, components
 from cnnforge.runs.checkpointing import Checkpointing, build_state
 from cnnforge.runs.checkpoints import Checkpoint
 from cnnforge.runs.run_dir import Run
-from cnnforge.runs.steps import note_seconds, tell_of_model
-from cnnforge.system import Interrupt, Reporter
+from cnnforge.runs.steps import RunContext, tell_of_model
+from cnnforge.system import Reporter
 from cnnforge.training import (
     BestWeights,
     CallbacksFrom,
@@ -34,38 +34,30 @@ from cnnforge.training import (
 
 
 def fit(
-    run: Run,
-    registry: Registry,
+    context: RunContext,
     model: keras.Model,
     data: PreparedData,
     feeds: dict[str, Feed],
     *,
     facts: Mapping[str, Any],
     start: Checkpoint | None,
-    interrupt: Interrupt,
-    reporter: Reporter,
-    started: float,
 ) -> None:
     """Train to the end of the last phase, the weights of the best epoch beside the checkpoints.
 
     Args:
-        run: The run.
-        registry: The plugins, asked for callbacks.
+        context: The run.
         model: Compiled for the first phase.
         data: What the feeds of later phases are made of.
         feeds: Those of the first phase, by split.
         facts: Written into every checkpoint.
         start: What to go on from; None begins with the first phase.
-        interrupt: Asked after each batch whether to stop.
-        reporter: Told what happens.
-        started: When the run started, ``time.perf_counter()``.
 
     Raises:
         TrainingError: No epoch has a finite loss.
         KeyboardInterrupt: The run was asked to stop, and has saved a checkpoint.
     """
-    directory = run.directory
-    training = run.resolved.recipe.training
+    run, registry, reporter = context.run, context.registry, context.reporter
+    directory, training = run.directory, run.resolved.recipe.training
     measures = EpochMeasures(training, registry, data, reporter.warn)
     log = MetricsLog(directory.metrics)
     best = BestWeights(directory.checkpoints, best_epoch_figures(training, registry))
@@ -76,10 +68,10 @@ def fit(
             _begin_fine_tuning(phase, model, feeds["train"], len(data.manifest.class_names), reporter)
             tell_of_model(run, registry, model)
         else:
-            write_augmentation_sheet(run.directory.augmentation, feeds["train"])
+            write_augmentation_sheet(directory.augmentation, feeds["train"])
         trained, used = run_backbone_once(model, phase.resolved, data, feeds, reporter)
         if trained is not model:
-            note_seconds(directory, "features", started)
+            context.note_seconds("features")
         feed = used["train"]
         build_state(trained, feed)
         log.feed, measures.feed = feed, used.get("validation")
@@ -99,18 +91,19 @@ def fit(
                 feed=feed,
                 stateful=[*averages, log, best, *others],
                 best=best,
-                interrupt=interrupt,
+                interrupt=context.interrupt,
                 facts=facts,
                 start=start,
             ),
         ]
         _fit_phase(phase, trained, used, callbacks, start)
         start = None
-    interrupt.release()
+    context.interrupt.release()
     if not best.weights:
         wanted = training.best or "loss"
         raise TrainingError(f"expected at least one epoch with a finite {wanted}, received none")
     directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
+    context.note_seconds("training")
 
 
 def _begin_fine_tuning(phase: Phase, model: keras.Model, feed: Feed, num_classes: int, reporter: Reporter) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import secrets
-import shutil
 from pathlib import Path
 
 from cnnforge.errors import RecipeError, did_you_mean
@@ -42,16 +41,11 @@ def create_run_dir(
                 f"expected a new run directory, received {run_dir.path}, which exists already",
                 hint=f"choose another --name, or go on with it: cnnforge run --resume {run_dir.path}",
             )
-        # Filled beside and renamed, so that a run killed this moment leaves nothing that cannot be resumed.
-        new = RunDir(run_dir.path.with_name(f".{run_dir.path.name}-{secrets.token_hex(4)}"))
-        new.path.mkdir(parents=True)
-        try:
-            files.write_text(new.recipe, resolved.recipe.to_toml())
-            kept = record_plugin_files(new.path, host) if host is not None else {}
-            files.write_json(new.run_json, provenance(resolved) | ({"plugin_files": kept} if kept else {}))
-            new.path.rename(run_dir.path)
-        finally:
-            shutil.rmtree(new.path, ignore_errors=True)  # gone, unless something failed
+        # Whole at once, so that a run killed this moment leaves nothing that cannot be resumed.
+        with files.new_folder(run_dir.path) as folder:
+            files.write_text(RunDir(folder).recipe, resolved.recipe.to_toml())
+            kept = record_plugin_files(folder, host) if host is not None else {}
+            files.write_json(RunDir(folder).run_json, provenance(resolved) | ({"plugin_files": kept} if kept else {}))
     return run_dir
 
 

@@ -55,9 +55,8 @@ def record_plugin_files(directory: Path, host: PluginHost) -> dict[str, str]:
     Raises:
         StorageError: They cannot be written.
     """
-    found = [info.file for info in host.plugins.values() if info.file is not None]
     hashes = {}
-    for file in found:
+    for file in [info.file for info in host.plugins.values() if info.file is not None]:
         with files.storage_errors(directory):
             (directory / "plugins").mkdir(parents=True, exist_ok=True)
             content = file.read_bytes()
@@ -69,7 +68,7 @@ def record_plugin_files(directory: Path, host: PluginHost) -> dict[str, str]:
 
 def recorded_packages(names: Iterable[str] = _RECORDED_PACKAGES) -> dict[str, str]:
     """Return the versions of those packages that are installed; default: what results depend on."""
-    return {name: found for name in names if (found := _version(name))}
+    return {name: installed for name in names if (installed := _version(name))}
 
 
 def plugin_versions(resolved: ResolvedRecipe) -> dict[str, dict[str, str | None]]:
@@ -119,8 +118,8 @@ def _accelerators() -> list[str]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        found = tf.config.list_physical_devices("GPU")
-        return [str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in found]
+        gpus = tf.config.list_physical_devices("GPU")
+        return [str(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)) for gpu in gpus]
     return [device for device in keras.distribution.list_devices() if not device.startswith("cpu")]
 
 

@@ -5,7 +5,6 @@ Importing this imports nothing heavy: Keras is imported within the run, so that 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,44 +41,27 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
             from cnnforge.runs.fitting import fit
             from cnnforge.training import FLOAT32, explain_lost_device, explain_memory_errors, make_feeds
 
-            started = time.perf_counter()
-            data = steps.prepare_data(run, images, reporter)
-            steps.note_seconds(directory, "scan", started)
-
+            context = steps.RunContext(run, registry, reporter, interrupt)
+            data = steps.prepare_data(context, images)
             feeds, num_classes = make_feeds(resolved, data), len(data.manifest.class_names)
             train = feeds["train"]
             steps.check_schedules(resolved, len(train))
             build: steps.Build = partial(steps.trainable_model, run, registry, num_classes, len(train))
             with explain_memory_errors(lambda: build(FLOAT32).model, train), explain_lost_device():
                 precision = steps.choose_arithmetic(run, build, train)
-                model, changed_steps = build(precision.policy)
+                built = build(precision.policy)
                 decided = steps.with_precision(resolved, precision)
-                steps.record_network(directory, decided, precision, model, changed_steps, reporter=reporter)
-                steps.note_seconds(directory, "preparation", started)
+                steps.record_network(context, decided, precision, built)
 
-                facts = {"identity": identity(decided), "conditions": conditions(changed_steps)}
+                facts = {"identity": identity(decided), "conditions": conditions(built.steps)}
                 start = checkpoint_to_resume(directory, facts["conditions"], reporter)
-                steps.adapt(run, model, train, start)
-                fit(
-                    run,
-                    registry,
-                    model,
-                    data,
-                    feeds,
-                    facts=facts,
-                    start=start,
-                    interrupt=interrupt,
-                    reporter=reporter,
-                    started=started,
-                )
-                steps.note_seconds(directory, "training", started)
+                steps.adapt(run, built.model, train, start)
+                fit(context, built.model, data, feeds, facts=facts, start=start)
 
             best = steps.save_best_model(run, num_classes)
-            predictions = steps.evaluate(run, registry, best, data, reporter)
-            steps.note_seconds(directory, "evaluation", started)
-            steps.explain(run, registry, best, data, predictions)
-            steps.note_seconds(directory, "explanation", started)
-            steps.conclude(directory, registry, reporter)
+            predictions = steps.evaluate(context, best, data)
+            steps.explain(context, best, data, predictions)
+            steps.conclude(context)
     finally:
         for _, line in registry.host.collect("cnnforge_run_ended", run=run):
             reporter.say(line)

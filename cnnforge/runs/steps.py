@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import keras
@@ -21,13 +21,48 @@ from cnnforge.runs.checkpointing import restore_model
 from cnnforge.runs.checkpoints import Checkpoint, remove_old_checkpoints
 from cnnforge.runs.recording import now
 from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.system import Reporter, files, peak_memory_bytes
+from cnnforge.system import Interrupt, Reporter, files, peak_memory_bytes
 from cnnforge.training import Precision, choose_precision, phases, precision_setting
 
 _NUM_ADAPTED = 512  # training images that a network may adapt to
 
 Build = Callable[[str], "TrainableModel"]
 """Returns the network of a run as it is trained under a dtype policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What the steps of a run have in common.
+
+    Args:
+        run: Its directory and its recipe.
+        registry: The plugins.
+        reporter: Told what happens.
+        interrupt: Asked after each batch whether to stop.
+        started: When the run started, ``time.perf_counter()``.
+    """
+
+    run: Run
+    registry: Registry
+    reporter: Reporter
+    interrupt: Interrupt
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def directory(self) -> RunDir:
+        """The run directory."""
+        return self.run.directory
+
+    @property
+    def resolved(self) -> ResolvedRecipe:
+        """The recipe."""
+        return self.run.resolved
+
+    def note_seconds(self, part: str) -> None:
+        """Note in ``run.json`` how long a part of the run took: since the part before it, or since the run started."""
+        seconds, total = self.directory.read_run()["seconds"], time.perf_counter() - self.started
+        since = round(total - seconds.get("total", 0.0), 3)
+        self.directory.update_run(seconds={**seconds, part: since, "total": round(total, 3)})
 
 
 class TrainableModel(NamedTuple):
@@ -37,12 +72,12 @@ class TrainableModel(NamedTuple):
     steps: dict[str, list[str]]
 
 
-def prepare_data(run: Run, images: LabelledImages, reporter: Reporter) -> PreparedData:
+def prepare_data(context: RunContext, images: LabelledImages) -> PreparedData:
     """Scan the images and write the manifest; a resumed run must find the images it was started with."""
-    directory = run.directory
-    data = prepare(run.resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
+    directory, reporter = context.directory, context.reporter
+    data = prepare(context.resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
     before = directory.read_run().get("data")
-    if before is not None and not run.accept_changes:
+    if before is not None and not context.run.accept_changes:
         check_unchanged(before["fingerprint"], directory.manifest, data.manifest)
     data.manifest.write(directory.manifest)
     facts = {"location": data.location, "notice": data.notice, **data.manifest.summary()}
@@ -50,20 +85,8 @@ def prepare_data(run: Run, images: LabelledImages, reporter: Reporter) -> Prepar
     reporter.finish(_data_line(facts))
     for warning in data.manifest.warnings:
         reporter.warn(warning)
+    context.note_seconds("scan")
     return data
-
-
-def note_seconds(directory: RunDir, part: str, started: float) -> None:
-    """Note how long a part of the run took: since the part before it, or since the run started.
-
-    Args:
-        directory: The run; ``seconds`` in its ``run.json`` has the parts and their ``total``.
-        part: Its name.
-        started: When the run started, ``time.perf_counter()``.
-    """
-    seconds, total = directory.read_run()["seconds"], time.perf_counter() - started
-    since = round(total - seconds.get("total", 0.0), 3)
-    directory.update_run(seconds={**seconds, part: since, "total": round(total, 3)})
 
 
 def check_schedules(resolved: ResolvedRecipe, steps_per_epoch: int) -> None:
@@ -92,7 +115,7 @@ def choose_arithmetic(run: Run, build: Build, feed: Feed) -> Precision:
     """Return the precision that suits the network, or that was chosen when the run began."""
     images, targets, *_ = feed[0]
     wanted = run.resolved.recipe.training.precision
-    precision = choose_precision(wanted, lambda policy: build(policy).model, (images, targets))
+    precision = choose_precision(wanted, build, (images, targets))
     before = run.directory.read_run().get("precision", {})
     return replace(precision, **before) if wanted == "auto" or before.get("policy") == precision.policy else precision
 
@@ -103,26 +126,18 @@ def with_precision(resolved: ResolvedRecipe, precision: Precision) -> ResolvedRe
     return replace(resolved, recipe=resolved.recipe.model_copy(update={"training": training}))
 
 
-def record_network(
-    directory: RunDir,
-    decided: ResolvedRecipe,
-    precision: Precision,
-    model: keras.Model,
-    changed_steps: Mapping[str, Sequence[str]],
-    *,
-    reporter: Reporter,
-) -> None:
+def record_network(context: RunContext, decided: ResolvedRecipe, precision: Precision, built: TrainableModel) -> None:
     """Write down how large the network is, in which arithmetic it is trained, and say what plugins did to its steps."""
-    num_parameters = model.count_params()
-    directory.update_run(
-        precision={"policy": precision.policy, "reason": precision.reason}, model={"num_parameters": num_parameters}
-    )
+    directory, say = context.directory, context.reporter.say
+    num_parameters = built.model.count_params()
+    directory.update_run(precision=asdict(precision), model={"num_parameters": num_parameters})
     # With what was measured written down, the recorded recipe repeats the run wherever it is run again.
     files.write_text(directory.recipe, decided.recipe.to_toml())
-    reporter.say(f"Network  {num_parameters:,} parameters, {precision.policy} ({precision.reason})")
-    for plugin, lines in changed_steps.items():
+    say(f"Network  {num_parameters:,} parameters, {precision.policy} ({precision.reason})")
+    for plugin, lines in built.steps.items():
         for line in lines:
-            reporter.say(f"Steps    {line} ({plugin})")
+            say(f"Steps    {line} ({plugin})")
+    context.note_seconds("preparation")
 
 
 def adapt(run: Run, model: keras.Model, feed: Feed, start: Checkpoint | None) -> None:
@@ -166,9 +181,9 @@ def save_best_model(run: Run, num_classes: int) -> keras.Model:
     return model
 
 
-def evaluate(run: Run, registry: Registry, model: keras.Model, data: PreparedData, reporter: Reporter) -> Predictions:
+def evaluate(context: RunContext, model: keras.Model, data: PreparedData) -> Predictions:
     """Measure the model on the split that the recipe names."""
-    settings, manifest = run.resolved.recipe.evaluation, data.manifest
+    reporter, settings, manifest = context.reporter, context.resolved.recipe.evaluation, data.manifest
     rows = manifest.rows(settings.split)
     probabilities = predict_rows(
         Predictor(model), data.rows, rows, lambda done, total: reporter.progress("Evaluating", done, total)
@@ -176,33 +191,35 @@ def evaluate(run: Run, registry: Registry, model: keras.Model, data: PreparedDat
     names = [manifest.names[row] for row in rows]
     predictions = Predictions(settings.split, manifest.class_names, names, manifest.labels[rows], probabilities)
     result = write_evaluation(
-        run.directory, predictions, data.rows, rows, num_mistakes=settings.num_mistakes, registry=registry
+        context.directory, predictions, data.rows, rows, num_mistakes=settings.num_mistakes, registry=context.registry
     )
     for warning in result["warnings"]:
         reporter.warn(warning)
+    context.note_seconds("evaluation")
     return predictions
 
 
-def explain(run: Run, registry: Registry, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
+def explain(context: RunContext, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
     """Write what the report shows of single photographs."""
-    settings = run.resolved.recipe.evaluation
-    rows = data.manifest.rows(settings.split)
+    settings = context.resolved.recipe.evaluation
     write_examples(
-        run.directory,
+        context.directory,
         predictions,
         data.rows,
-        rows,
+        data.manifest.rows(settings.split),
         model=model,
-        explainers=registry.catalogue(ExplainerSpec),
+        explainers=context.registry.catalogue(ExplainerSpec),
         num_mistakes=settings.num_mistakes,
     )
+    context.note_seconds("explanation")
 
 
-def conclude(directory: RunDir, registry: Registry, reporter: Reporter) -> None:
+def conclude(context: RunContext) -> None:
     """Write the report and say how it went."""
+    directory, reporter = context.directory, context.reporter
     remove_old_checkpoints(directory.checkpoints, keep=1)
     directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
-    write_report(directory.path, registry)
+    write_report(directory.path, context.registry)
     reporter.finish(_accuracy_line(directory.read_evaluation()))
     reporter.say(_speed_line(directory.read_run()))
     reporter.say(f"Report   {directory.report}")

@@ -1,18 +1,30 @@
-"""A run that has been trained, ready to be used: its network with the best weights, its classes, its decoding."""
+"""A run that has been trained, ready to be used: its network, classes and decoding; and what it predicts of files."""
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
-from cnnforge.data import DecodeSettings
+from cnnforge.data import DecodeSettings, KnownPixels, UnreadableImageError, decode
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.host import Registry
-from cnnforge.network import Predictor, trained_model
+from cnnforge.images import GivenImage
+from cnnforge.network import BATCH_SIZE, Predictor, trained_model
 from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
 from cnnforge.runs.run_dir import RunDir
+from cnnforge.system import num_processors
+
+_MAX_IMAGES_AHEAD = 256
+_MAX_BYTES_AHEAD = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +83,63 @@ def _class_names(directory: RunDir, facts: dict[str, Any]) -> tuple[str, ...]:
             hint="take it from a copy of the run, or train again",
         )
     return tuple(map(str, names))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The probability of every class, float32, shape (classes,); or None and the reason there is none."""
+
+    name: str
+    probabilities: np.ndarray | None
+    reason: str = ""
+
+
+class _Decoded(NamedTuple):
+    name: str
+    pixels: np.ndarray | None
+    reason: str = ""
+
+
+def predict_images(images: Iterable[GivenImage], trained: TrainedRun) -> Iterator[Prediction]:
+    """Yield a prediction for each image, in the order given; memory does not grow with their number.
+
+    The probabilities are those of ``cnnforge evaluate`` to the bit. Pixels that an image store has are taken from
+    there; everything else is decoded, in threads, since Pillow works without Python's lock.
+    """
+    predictor = trained.predictor()
+    with closing(_decoded(images, trained.decoding)) as decoded:
+        while batch := list(itertools.islice(decoded, BATCH_SIZE)):
+            pixels = [item.pixels for item in batch if item.pixels is not None]
+            rows = iter(predictor(np.stack(pixels)) if pixels else ())
+            for item in batch:
+                yield Prediction(item.name, None if item.pixels is None else next(rows), item.reason)
+
+
+def _decoded(images: Iterable[GivenImage], settings: DecodeSettings) -> Generator[_Decoded]:
+    """Yield the images' pixels in order, some of them decoded ahead."""
+    known = KnownPixels(settings)
+    num_ahead = max(BATCH_SIZE, min(_MAX_IMAGES_AHEAD, _MAX_BYTES_AHEAD // math.prod(settings.shape)))
+    waiting: deque[Future[_Decoded]] = deque()
+    executor = ThreadPoolExecutor(num_processors(), thread_name_prefix="decode")
+    try:
+        for image in images:
+            waiting.append(executor.submit(_decode, image, known, settings))
+            if len(waiting) > num_ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _decode(image: GivenImage, known: KnownPixels, settings: DecodeSettings) -> _Decoded:
+    pixels = known.find(image.place, image.signature) if image.signature else None
+    if pixels is not None:
+        return _Decoded(image.name, pixels)
+    try:
+        return _Decoded(image.name, decode(image.read(), settings).pixels)
+    except UnreadableImageError as error:
+        return _Decoded(image.name, None, str(error))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return _Decoded(image.name, None, reason[:1].lower() + reason[1:])

@@ -4,10 +4,15 @@ from .backend import (
     import_keras as import_keras,
     process_position as process_position,
 )
-from .cache import cache_dir as cache_dir, data_dir as data_dir
 from .difference import differences as differences, refuse_differences as refuse_differences
-from .extras import needs_extra as needs_extra
-from .files import expanded as expanded, read_lines as read_lines, storage_errors as storage_errors
+from .files import (
+    PathInside as PathInside,
+    cache_dir as cache_dir,
+    data_dir as data_dir,
+    expanded as expanded,
+    read_lines as read_lines,
+    storage_errors as storage_errors,
+)
 from .interrupt import Interrupt as Interrupt
 from .processes import (
     attempt as attempt,
@@ -16,4 +21,4 @@ from .processes import (
     peak_memory_bytes as peak_memory_bytes,
 )
 from .processors import cpu_flags as cpu_flags, cpu_model as cpu_model, num_processors as num_processors
-from .reporter import DownloadProgress as DownloadProgress, Reporter as Reporter, SilentReporter as SilentReporter
+from .reporter import DownloadProgress as DownloadProgress, Reporter as Reporter

@@ -1,4 +1,4 @@
-"""Writing files so that no reader ever sees half of one."""
+"""Where files belong, and writing them so that no reader ever sees half of one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import platformdirs
 
 from cnnforge.errors import StorageError
 
@@ -24,6 +26,33 @@ def expanded(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def cache_dir() -> Path:
+    """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it."""
+    override = os.environ.get("CNNFORGE_CACHE_DIR")
+    return expanded(override) if override else platformdirs.user_cache_path("cnnforge", appauthor=False)
+
+
+def data_dir() -> Path:
+    """Return the folder for downloaded data: ``CNNFORGE_DATA_DIR``, or the platform's folder for user data."""
+    override = os.environ.get("CNNFORGE_DATA_DIR")
+    return expanded(override) if override else platformdirs.user_data_path("cnnforge", appauthor=False)
+
+
+class PathInside:
+    """An attribute that is the path of a file or folder inside the one at its owner's ``path``."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, owner: _Folder, kind: type | None = None) -> Path:
+        return owner.path / self._name
+
+
+class _Folder(Protocol):
+    @property
+    def path(self) -> Path: ...
 
 
 @contextlib.contextmanager
@@ -49,10 +78,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+        temporary.touch(exist_ok=False)
         try:
             yield temporary
             _sync(temporary)
@@ -83,8 +110,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
-        temporary.chmod(0o777 & ~_umask())
+        temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        temporary.mkdir()
         try:
             yield temporary
             for inner in temporary.rglob("*"):
@@ -104,8 +131,7 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     """Write a JSON file atomically, indented for people, a list of numbers on one line."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    if not text.isascii() and _has_surrogates(text):  # a file name that is no UTF-8; escaped, JSON can hold it
-        text = json.dumps(value, indent=indent)
+    text = text.encode(errors="backslashreplace").decode()  # JSON holds a file name that is no UTF-8 escaped like this
     write_text(path, _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n")
 
 
@@ -160,10 +186,6 @@ def _parse(line: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def _sync(path: Path) -> None:
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open a folder, and makes renames durable itself
@@ -172,9 +194,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

@@ -1,7 +1,7 @@
 """Which arithmetic a model is trained in: bfloat16 where the hardware has it and it is faster, else float32.
 
 ``auto`` first asks whether the processor computes in bfloat16 at all, then trains a few steps of this very model in
-both ways. The outcome is remembered for the machine, the model and the batch size.
+both ways. The outcome is remembered for the machine, the model, the batch size and what plugins changed of the steps.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,10 @@ from cnnforge.system import cache_dir, cpu_flags, cpu_model, files, num_processo
 
 BFLOAT16 = "mixed_bfloat16"
 FLOAT32 = "float32"
+
+Build = Callable[[str], tuple[keras.Model, Mapping[str, Sequence[str]]]]
+"""Returns a compiled network under a dtype policy, and what plugins changed of its training steps, by plugin id."""
+
 _STEPS = 5
 _CPU_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 _MIN_COMPUTE_CAPABILITY = 8.0  # Ampere, the first NVIDIA generation with bfloat16
@@ -34,25 +38,23 @@ class Precision:
     reason: str
 
 
-def choose_precision(
-    wanted: str, compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]
-) -> Precision:
+def choose_precision(wanted: str, build: Build, batch: tuple[np.ndarray, np.ndarray]) -> Precision:
     """Return the policy to train under.
 
     Args:
         wanted: ``training.precision``.
-        compiled_model: Returns the model, compiled, under a policy.
+        build: Returns the model, compiled, under a policy, and what plugins changed of its training steps.
         batch: Images and targets of one batch, for the measurement.
     """
     if wanted != "auto":
         return Precision(BFLOAT16 if wanted == "bfloat16" else FLOAT32, "set in the recipe")
     if not has_bfloat16():
         return Precision(FLOAT32, "this hardware has no bfloat16 arithmetic")
-    path = _memory_path(compiled_model(FLOAT32), batch[0].shape)
+    path = _memory_path(*build(FLOAT32), batch[0].shape)
     try:
         return Precision(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        measured = _measure(compiled_model, batch)
+        measured = _measure(build, batch)
         files.write_json(path, asdict(measured))
         return measured
 
@@ -70,8 +72,8 @@ def has_bfloat16() -> bool:
     return any(flag in cpu_flags() for flag in _CPU_FLAGS)
 
 
-def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarray, np.ndarray]) -> Precision:
-    models = {policy: compiled_model(policy) for policy in (FLOAT32, BFLOAT16)}
+def _measure(build: Build, batch: tuple[np.ndarray, np.ndarray]) -> Precision:
+    models = {policy: build(policy)[0] for policy in (FLOAT32, BFLOAT16)}
     seconds: dict[str, list[float]] = {policy: [] for policy in models}
     for step in range(_STEPS + 1):
         for policy, model in models.items():  # in turn, so that other work on the machine slows both alike
@@ -84,11 +86,11 @@ def _measure(compiled_model: Callable[[str], keras.Model], batch: tuple[np.ndarr
     return Precision(max(rates, key=lambda policy: rates[policy]), reason)
 
 
-def _memory_path(model: keras.Model, batch_shape: tuple[int, ...]) -> Path:
+def _memory_path(model: keras.Model, steps: Mapping[str, Sequence[str]], batch_shape: tuple[int, ...]) -> Path:
     # Not the model's whole configuration: it holds names that Keras makes up anew for every model of a process.
     network = [[type(layer).__name__ for layer in model.layers], [list(weight.shape) for weight in model.weights]]
     machine = [cpu_model(), num_processors(), _gpu_compute_capability()]
-    facts = [network, batch_shape, machine, keras.__version__, keras.backend.backend()]
+    facts = [network, steps, batch_shape, machine, keras.__version__, keras.backend.backend()]
     key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
     return cache_dir() / "precision" / f"{key}.json"
 

@@ -22,7 +22,7 @@ from cnnforge.host import Entry, ExportFormatSpec, PluginHost, Registry
 from cnnforge.network import build_network, save_weights
 from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
 from cnnforge.runs import RunDir, TrainedRun, create_run_dir, load_trained_run
-from cnnforge.system import SilentReporter
+from cnnforge.system import Reporter
 from cnnforge.testing import COLORS, UNDER_TEST, PluginContract, fail, plugin_checks
 from cnnforge_export.export import export
 
@@ -71,7 +71,7 @@ class ExportFormatContract(PluginContract):
         out, options = folder / "export", plugin_checks.restored(self.spec.options, self.options)
         trained = tiny_run(registry, images, folder)
         try:
-            export(trained, Entry(self.spec, UNDER_TEST), options, out, SilentReporter())
+            export(trained, Entry(self.spec, UNDER_TEST), options, out, Reporter())
         except CnnforgeError as error:
             fail(
                 f"{error}\nwith {options!r} and {num_classes} classes",

@@ -17,7 +17,7 @@ import numpy as np
 from cnnforge.data import DecodeSettings, Feed, open_source, prepare, scan
 from cnnforge.host import Registry
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.runs import Run, RunDir, trainable_model
+from cnnforge.runs import Run, RunDir, TrainableModel, trainable_model
 from cnnforge.system import Reporter
 from cnnforge.training import choose_precision, make_feeds
 
@@ -77,8 +77,9 @@ def benchmark(resolved: ResolvedRecipe, registry: Registry, reporter: Reporter, 
     num_steps = min(num_steps, len(train))
     reporter.finish(f"Measuring {num_steps} steps of {train.batch_size} images, {_ROUNDS} times")
     compiled = partial(_compiled, resolved, registry, len(data.manifest.class_names), len(train))
-    chosen = choose_precision(resolved.recipe.training.precision, compiled, train[0][:2])  # type: ignore[arg-type]
-    model = compiled(chosen.policy)
+    pixels, targets, *_ = train[0]
+    precision = choose_precision(resolved.recipe.training.precision, compiled, (pixels, targets))
+    model = compiled(precision.policy).model
     repeated, fed = _training_rates(model, train, num_steps)
     measured = feeds.get("validation", feeds[resolved.recipe.evaluation.split])
     speeds = Speeds(
@@ -92,18 +93,18 @@ def benchmark(resolved: ResolvedRecipe, registry: Registry, reporter: Reporter, 
     return {
         "images_per_second": {name: round(rate, 1) for name, rate in asdict(speeds).items()},
         "waiting_share": round(speeds.waiting_share, 4),
-        "precision": asdict(chosen),
+        "precision": asdict(precision),
         "verdict": verdict(speeds),
     }
 
 
 def _compiled(
     resolved: ResolvedRecipe, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
-) -> keras.Model:
+) -> TrainableModel:
     """Return the network as a run trains it."""
     with tempfile.TemporaryDirectory() as folder:  # plugins are told of a run, and there is none
         run = Run(RunDir(Path(folder)), resolved)
-        return trainable_model(run, registry, num_classes, steps_per_epoch, policy).model
+        return trainable_model(run, registry, num_classes, steps_per_epoch, policy)
 
 
 def verdict(speeds: Speeds) -> str:

@@ -35,14 +35,17 @@ def serve(
 ) -> None:
     """Answer over HTTP what an image shows, with a page to try it."""
     from cnnforge.runs import find_run
-    from cnnforge.system import needs_extra
 
     directory = find_run(run)
     if token is not None and not re.fullmatch(r"[!-~]+", token):
         raise RecipeError("expected a token of ASCII characters without spaces", hint="leave it out to ask for none")
-    with needs_extra("serve"):
+    try:
         from cnnforge_serve.limits import Limits
         from cnnforge_serve.server import listen, serve as answer
+    except ModuleNotFoundError as error:
+        raise RecipeError(
+            f"expected the package {error.name}, which is not installed", hint="pip install 'cnnforge[serve]'"
+        ) from error
     explainers = registry().catalogue(ExplainerSpec)
     explainer = explainers.get(_EXPLAINER) if _EXPLAINER in explainers.entries else None
     listening = listen(host, port)

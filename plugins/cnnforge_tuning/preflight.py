@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import keras
 
     from cnnforge.data import Feed
+    from cnnforge.runs import TrainableModel
 
 _STEPS = 3
 _BYTES = 4  # of a float32
@@ -79,7 +80,7 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
 
     import_keras()
     from cnnforge.data import open_source, prepare
-    from cnnforge.training import make_feeds
+    from cnnforge.training import choose_precision, make_feeds
 
     registry = Registry(PluginHost.discover())
     at_corners = [_resolved(point, registry) for point in (corners if is_new else corners[:1])]
@@ -91,10 +92,11 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
         for corner in at_corners
     ]
     sizes = [_size(_built(build, point), resolved.recipe) for build, point in zip(compiled, corners, strict=False)]
-    policy = _policy(resolved, compiled[0], feeds["train"])
+    images, targets, *_ = feeds["train"][0]
+    policy = choose_precision(resolved.recipe.training.precision, compiled[0], (images, targets)).policy
     largest = max(range(len(sizes)), key=lambda i: sizes[i][1])
-    model, logs = _measured(compiled[0](policy), feeds)
-    seconds = (model, _measured(compiled[largest](policy), feeds)[0]) if is_new else None
+    model, logs = _measured(compiled[0](policy).model, feeds)
+    seconds = (model, _measured(compiled[largest](policy).model, feeds)[0]) if is_new else None
     epoch_measures = resolved.recipe.training.epoch_measures or ()
     return Facts(
         fingerprint=data.manifest.fingerprint(),
@@ -111,22 +113,22 @@ def examine(corners: Sequence[Point], *, is_new: bool) -> Facts:
 
 def compiled_at(
     resolved: ResolvedRecipe, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
-) -> keras.Model:
+) -> TrainableModel:
     """Return the network of a corner as a trial trains it."""
     from cnnforge.runs import Run, RunDir, trainable_model
 
     with tempfile.TemporaryDirectory() as folder:  # plugins are told of a run, and there is none yet
         run = Run(RunDir(Path(folder)), resolved)
-        return trainable_model(run, registry, num_classes, steps_per_epoch, policy).model
+        return trainable_model(run, registry, num_classes, steps_per_epoch, policy)
 
 
 def _resolved(point: Point, registry: Registry) -> ResolvedRecipe:
     return resolve(recipe_from_values(tomllib.loads(point.recipe), "study", "of the study"), registry)
 
 
-def _built(build: Callable[[str], keras.Model], point: Point) -> keras.Model:
+def _built(build: Callable[[str], TrainableModel], point: Point) -> keras.Model:
     try:
-        return build("float32")
+        return build("float32").model
     except RecipeError as error:
         raise RecipeError(
             f"the search space has configurations that cannot be built, such as {point.text}:\n{error}",
@@ -140,13 +142,6 @@ def _size(model: keras.Model, base: Recipe) -> tuple[int, int]:
     activations = 2 * outputs * base.training.batch_size  # kept for the backward pass, and their gradients
     parameters = model.count_params()
     return parameters, _BYTES * (_TRAINING_COPIES * parameters + activations)
-
-
-def _policy(resolved: ResolvedRecipe, compiled: Callable[[str], keras.Model], feed: Feed) -> str:
-    from cnnforge.training import choose_precision
-
-    images, targets, *_ = feed[0]
-    return choose_precision(resolved.recipe.training.precision, compiled, (images, targets)).policy
 
 
 def _measured(model: keras.Model, feeds: dict[str, Feed]) -> tuple[float, dict[str, float]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge.host import ArchitectureSpec, EachInt, Entry, SearchSpace
-from cnnforge.recipe import Recipe, ResolvedRecipe, changed_recipe
+from cnnforge.recipe import Recipe, ResolvedRecipe, recipe_from_values
 from cnnforge_tuning.ranges import WHOLE_ARCHITECTURE, search_spaces
 from cnnforge_tuning.settings import tuning_of
 
@@ -150,7 +150,11 @@ def recipe_of(base: Recipe, space: Sequence[Hyperparameter], values: Values) -> 
     found = settings({name: value for name, value in values.items() if name not in drawn})
     if drawing and drawn:
         found |= {f"architecture.{name}": value for name, value in drawing.options(drawn).items()}
-    return changed_recipe(base, found)
+    changed = base.model_dump(mode="json", exclude_none=True)
+    for key, value in found.items():
+        section, _, name = key.partition(".")
+        changed[section][name] = value
+    return recipe_from_values(changed, base.name, base.name)
 
 
 def describe(values: Values) -> str:

@@ -131,7 +131,7 @@ def _train(task: Task) -> None:
     from cnnforge.host import PluginHost, Registry
     from cnnforge.recipe import recipe_from_values, resolve
     from cnnforge.runs import Run, execute, hold_run, provenance, reopen
-    from cnnforge.system import SilentReporter
+    from cnnforge.system import Reporter
 
     registry = Registry(PluginHost.discover())
     resolved = resolve(recipe_from_values(tomllib.loads(task.recipe), "trial", "of the trial"), registry)
@@ -145,7 +145,7 @@ def _train(task: Task) -> None:
     with hold_run(directory):
         reopen(directory, resolved)
         registry.host.register(PruningPlugin(task.objective, task.pruning, task.last_epoch), "cnnforge:pruning")
-        execute(Run(directory, resolved), images, registry, SilentReporter())
+        execute(Run(directory, resolved), images, registry, Reporter())
 
 
 class PruningPlugin:

@@ -20,7 +20,7 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.runs.naming import find_run
 from cnnforge.runs.trained_run import load_trained_run
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.system.reporter import Reporter
 from cnnforge_export import cnnforge_export_formats, golden, parity
 from cnnforge_export.export import export
 from cnnforge_export.golden import SplitImages
@@ -49,7 +49,7 @@ def main() -> None:
             spec = SPECS[chosen]
             name = " ".join([chosen, *settings.values()])
             out = Path(folder) / name.replace(" ", "-")
-            export(trained, Entry(spec, "cnnforge:export"), spec.options(**settings), out, SilentReporter())
+            export(trained, Entry(spec, "cnnforge:export"), spec.options(**settings), out, Reporter())
             options = ["--pixels"] if spec.takes == "files" else []
             for checked, files, options_, wanted in (
                 ("pixels", pixel_files, options, range(len(images.names))),

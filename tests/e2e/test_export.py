@@ -29,7 +29,7 @@ from cnnforge.runs.naming import create_run_dir
 from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run
 from cnnforge.runs.trained_run import TrainedRun, load_trained_run
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.system.reporter import Reporter
 from cnnforge_export import LiteRTOptions, cnnforge_export_formats, export as exporting, golden, writers
 from tests.e2e import residual
 
@@ -98,7 +98,7 @@ def trained(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Cal
             loaded = load_recipe("directory-cnn", registry, overrides, architecture=architecture)
             resolved = resolve(loaded, registry)
             directory = create_run_dir(resolved, folder, name)
-            execute(Run(directory, resolved), open_source(resolved), registry, SilentReporter())
+            execute(Run(directory, resolved), open_source(resolved), registry, Reporter())
             known[name] = load_trained_run(directory, registry)
         return known[name]
 
@@ -107,7 +107,7 @@ def trained(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 def export(trained: TrainedRun, chosen: str, out: Path, **options: Any) -> dict[str, Any]:
     entry = FORMATS[chosen]
-    return exporting.export(trained, entry, entry.spec.options(**options), out, SilentReporter())
+    return exporting.export(trained, entry, entry.spec.options(**options), out, Reporter())
 
 
 @pytest.fixture(scope="module")

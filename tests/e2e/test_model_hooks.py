@@ -24,7 +24,7 @@ from cnnforge.runs.recording import changed_conditions
 from cnnforge.runs.resuming import reopen
 from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.system.reporter import Reporter
 from cnnforge.training import precision
 from tests.e2e.test_run import read_lines
 from tests.faults.kills import TIMES
@@ -93,7 +93,7 @@ class Plugin:
         return self.lines
 
 
-class Listener(SilentReporter):
+class Listener(Reporter):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
@@ -123,7 +123,7 @@ def resolved(registry: Registry, data: Path, *settings: str, architecture: str =
 def train(registry: Registry, data: Path, folder: Path, *settings: str, architecture: str = "adapts") -> RunDir:
     found = resolved(registry, data, *settings, architecture=architecture)
     directory = create_run_dir(found, folder, "r")
-    execute(Run(directory, found), open_source(found), registry, SilentReporter())
+    execute(Run(directory, found), open_source(found), registry, Reporter())
     return directory
 
 

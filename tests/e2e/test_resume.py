@@ -15,10 +15,9 @@ from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
 from cnnforge.runs import resuming as resume
-from cnnforge.runs.locking import hold_run
 from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.runs.run_dir import Run, RunDir, hold_run
+from cnnforge.system.reporter import Reporter
 from tests.e2e.test_run import make_photographs, read_lines, train
 from tests.faults.kills import TIMES
 
@@ -39,7 +38,7 @@ def short(registry: Registry, photographs: Path, tmp_path_factory: pytest.TempPa
     return train(registry, folder, photographs, "training.epochs=1", "training.augmentation='light'")
 
 
-class Listener(SilentReporter):
+class Listener(Reporter):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 

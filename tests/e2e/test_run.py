@@ -31,7 +31,7 @@ from cnnforge.runs.naming import create_run_dir
 from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run, RunDir
 from cnnforge.runs.trained_run import load_trained_run
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.system.reporter import Reporter
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
 SMALL += ["training.precision=float32"]  # not measured
@@ -68,7 +68,7 @@ def train(registry: Registry, tmp_path: Path, data: Path, *overrides: str, name:
 def train_resolved(resolved: ResolvedRecipe, registry: Registry, runs_dir: Path, name: str = "r") -> RunDir:
     images = open_source(resolved)
     directory = create_run_dir(resolved, runs_dir, name)
-    execute(Run(directory, resolved), images, registry, SilentReporter())
+    execute(Run(directory, resolved), images, registry, Reporter())
     return directory
 
 

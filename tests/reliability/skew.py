@@ -115,14 +115,14 @@ def exports(directory: RunDir) -> dict[str, float]:
     """The largest difference of a probability for each format, each in its own runtime and process."""
 
     from cnnforge.host import Entry
-    from cnnforge.system.reporter import SilentReporter
+    from cnnforge.system.reporter import Reporter
     from cnnforge_export import cnnforge_export_formats
     from cnnforge_export.export import export
 
     found = {}
     for spec in cnnforge_export_formats():
         entry, out = Entry(spec, "cnnforge:export"), directory.path.parent / spec.name
-        facts = export(trained_run(directory), entry, spec.options(), out, SilentReporter())
+        facts = export(trained_run(directory), entry, spec.options(), out, Reporter())
         found[f"export {spec.name}"] = max(check["max_difference"] for check in facts["checks"])
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cnnforge.errors import DataError, StorageError
-from cnnforge.system import cache
+from cnnforge.system import data_dir
 from cnnforge_catsdogs import fetching
 from cnnforge_catsdogs.fetching import RemoteFile, fetch
 
@@ -362,6 +362,6 @@ def test_the_waiting_process_reports_how_far_the_other_is(server: Server, target
 
 def test_data_dir_is_chosen_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path))
-    assert cache.data_dir() == tmp_path
+    assert data_dir() == tmp_path
     monkeypatch.delenv("CNNFORGE_DATA_DIR")
-    assert cache.data_dir().name == "cnnforge"
+    assert data_dir().name == "cnnforge"

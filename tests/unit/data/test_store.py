@@ -12,7 +12,7 @@ import pytest
 from cnnforge.data import store
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.store import remove_store
-from cnnforge.system.cache import cache_dir
+from cnnforge.system import cache_dir
 
 SETTINGS = DecodeSettings(2, 2)
 

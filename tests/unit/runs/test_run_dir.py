@@ -12,10 +12,9 @@ import pytest
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs.locking import hold_run
 from cnnforge.runs.naming import create_run_dir, find_run
 from cnnforge.runs.recording import provenance
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.runs.run_dir import RunDir, hold_run
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from cnnforge.recipe.resolving import ResolvedRecipe, resolve
 from cnnforge.runs.naming import create_run_dir
 from cnnforge.runs.run import execute
 from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.system.reporter import SilentReporter
+from cnnforge.system.reporter import Reporter
 from cnnforge.training import backbone
 from cnnforge.training.backbone import run_backbone_once
 from cnnforge.training.feeds import make_feeds
@@ -82,7 +82,7 @@ class Plugin:
         return [SPEC, WITHOUT, WRONG]
 
 
-class Listener(SilentReporter):
+class Listener(Reporter):
     def __init__(self) -> None:
         self.lines: list[str] = []
 

@@ -17,17 +17,18 @@ BATCH = (np.zeros((4, 8, 8, 3), np.uint8), np.zeros((4, 1), np.float32))
 
 
 class Builder:
-    """Builds a tiny compiled network and counts how often."""
+    """Builds a tiny compiled network, its steps changed by plugins or not, and counts how often."""
 
-    def __init__(self) -> None:
+    def __init__(self, **steps: list[str]) -> None:
         self.policies: list[str] = []
+        self.steps = steps
 
-    def __call__(self, policy: str) -> keras.Model:
+    def __call__(self, policy: str) -> tuple[keras.Model, dict[str, list[str]]]:
         self.policies.append(policy)
         layers = [keras.Input((8, 8, 3), name="image"), keras.layers.Flatten(name="f"), keras.layers.Dense(1, name="d")]
         model = keras.Sequential(layers, name="tiny")
         model.compile(loss="mse")
-        return model
+        return model, self.steps
 
 
 @pytest.mark.parametrize(("wanted", "policy"), [("bfloat16", "mixed_bfloat16"), ("float32", "float32")])
@@ -66,6 +67,16 @@ def test_another_batch_size_is_measured_anew(monkeypatch: pytest.MonkeyPatch, tm
     choose_precision("auto", Builder(), BATCH)
     choose_precision("auto", Builder(), (BATCH[0][:2], BATCH[1][:2]))
     assert len(list((tmp_path / "cache" / "precision").iterdir())) == 2
+
+
+def test_faster_steps_are_measured_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    plain = choose_precision("auto", Builder(), BATCH)
+    faster = Builder(fast=["fused updates"])
+    choose_precision("auto", faster, BATCH)
+    assert sorted(faster.policies[1:]) == ["float32", "mixed_bfloat16"]
+    assert len(list((tmp_path / "cache" / "precision").iterdir())) == 2
+    assert choose_precision("auto", Builder(), BATCH) == plain
 
 
 @pytest.mark.parametrize(
