@@ -86,11 +86,12 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
 
 
 def _text(found: dict[str, Any]) -> str:
+    from cnnforge.evaluation import measure_specs
     from cnnforge.report import measured_figures, percent
 
     low, high = found["accuracy_interval"]
     measures = [
-        *((figure.title, figure.text) for figure in measured_figures(found, registry())),
+        *((figure.title, figure.text) for figure in measured_figures(found, measure_specs(registry()))),
         ("Accuracy, 95 % interval", f"{percent(low)} to {percent(high)}"),
         (f"Accuracy of always {found['baseline_class']!r}", percent(found["baseline_accuracy"])),
     ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import RecipeError
+from cnnforge.evaluation import measure_specs
+from cnnforge.host import MeasureSpec, Registry
 from cnnforge.system import files
 
 MAX_LEFT_OUT = 50
@@ -36,6 +39,7 @@ class RunFiles:
         num_left_out: How many there are in all.
         duplicates: The first groups of identical images, each image as its name and split.
         near_duplicates: Those of nearly identical ones that lie in several splits, then the others.
+        measures: What there is to measure, by name.
     """
 
     directory: Path
@@ -48,6 +52,12 @@ class RunFiles:
     num_left_out: int
     duplicates: list[list[tuple[str, str]]]
     near_duplicates: list[list[tuple[str, str]]]
+    measures: Mapping[str, MeasureSpec]
+
+    @property
+    def noun(self) -> str:
+        """What the images are called: photographs, unless the data source has something to say about them."""
+        return "images" if self.run.get("data", {}).get("notice") else "photographs"
 
     @property
     def planned_epochs(self) -> int | None:
@@ -57,8 +67,8 @@ class RunFiles:
         return planned and planned + training.get("fine_tuning", {}).get("epochs", 0)
 
 
-def read_run_files(directory: Path) -> RunFiles:
-    """Read a run directory.
+def read_run_files(directory: Path, registry: Registry) -> RunFiles:
+    """Read a run directory; ``registry`` has the measures.
 
     Raises:
         RecipeError: The folder holds no run.
@@ -88,6 +98,7 @@ def read_run_files(directory: Path) -> RunFiles:
         num_left_out=len(left_out),
         duplicates=_first(groups["duplicates"]),
         near_duplicates=_first(groups["near_duplicates"]),
+        measures=measure_specs(registry),
     )
 
 

@@ -79,10 +79,10 @@ class Disagreement:
     answers: Sequence[LabelledPrediction]
 
 
-def read_runs(directories: Sequence[RunDir]) -> list[ComparedRun]:
-    """Return the runs with their letters."""
+def read_runs(directories: Sequence[RunDir], registry: Registry) -> list[ComparedRun]:
+    """Return the runs with their letters; ``registry`` has the measures."""
     return [
-        ComparedRun(letter, read_run_files(directory.path), _answers(directory))
+        ComparedRun(letter, read_run_files(directory.path, registry), _answers(directory))
         for letter, directory in zip(_LETTERS, directories, strict=False)
     ]
 
@@ -95,11 +95,12 @@ def recipe_differences(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
 
 
-def measures(runs: Sequence[ComparedRun], registry: Registry) -> list[tuple[str, list[str]]]:
+def measures(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """Return the rows of the table of measures, each with a text for each run."""
     before, after = [_evaluated(run.files) for run in runs], [_trained(run.files) for run in runs]
     measured = [
-        {figure.title: figure.text for figure in measured_figures(run.files.evaluation, registry)} for run in runs
+        {figure.title: figure.text for figure in measured_figures(run.files.evaluation, run.files.measures)}
+        for run in runs
     ]
     return [
         (key, [texts.get(key, numbers.NOTHING) for texts in found])

@@ -47,7 +47,7 @@ def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> N
         __package__,
         "compare.html.j2",
         runs=runs,
-        measures=comparison.measures(runs, registry),
+        measures=comparison.measures(runs),
         differences=comparison.recipe_differences(runs),
         pairs=pairs,
         verdicts=[comparison.verdict(pair) for pair in pairs],
