@@ -77,7 +77,7 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
             best = steps.save_best_model(run, num_classes)
             predictions = steps.evaluate(run, registry, best, data, reporter)
             steps.note_seconds(directory, "evaluation", started)
-            steps.explain(run, registry, best, data, predictions)
+            steps.tell_of_evaluation(run, registry, best, data, predictions, reporter=reporter)
             steps.note_seconds(directory, "explanation", started)
             steps.conclude(directory, registry, reporter)
     finally:

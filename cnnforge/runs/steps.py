@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from cnnforge.data import Feed, PreparedData, check_unchanged, epoch_order, prepare
 from cnnforge.errors import CnnforgeError, PluginError
-from cnnforge.evaluation import Predictions, predict_rows, write_evaluation, write_examples
-from cnnforge.host import ExplainerSpec, Registry, import_deferred
+from cnnforge.evaluation import Predictions, predict_rows, write_evaluation
+from cnnforge.host import Registry, import_deferred
 from cnnforge.images import LabelledImages
 from cnnforge.network import Predictor, compiled_model, components, trained_model
 from cnnforge.recipe import ResolvedRecipe
@@ -183,19 +184,27 @@ def evaluate(run: Run, registry: Registry, model: keras.Model, data: PreparedDat
     return predictions
 
 
-def explain(run: Run, registry: Registry, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
-    """Write what the report shows of single photographs."""
-    settings = run.resolved.recipe.evaluation
-    rows = data.manifest.rows(settings.split)
-    write_examples(
-        run.directory,
-        predictions,
-        data.rows,
-        rows,
-        model=model,
-        explainers=registry.catalogue(ExplainerSpec),
-        num_mistakes=settings.num_mistakes,
-    )
+def tell_of_evaluation(
+    run: Run,
+    registry: Registry,
+    model: keras.Model,
+    data: PreparedData,
+    predictions: Predictions,
+    *,
+    reporter: Reporter,
+) -> None:
+    """Let plugins keep what they want to show of single images; one that fails is a warning."""
+    broken_before, rows = registry.host.broken(), data.manifest.rows(predictions.split)
+
+    def pixels(positions: np.ndarray) -> np.ndarray:
+        return data.rows.gather(rows[positions])
+
+    evaluated = {"model": model, "predictions": predictions, "pixels": pixels}
+    for _, line in registry.host.collect("cnnforge_evaluated", run=run, registry=registry, **evaluated):
+        reporter.say(line)
+    for info in registry.host.broken():
+        if info not in broken_before:
+            reporter.warn(f"plugin {info.id}: {info.error}")
 
 
 def conclude(directory: RunDir, registry: Registry, reporter: Reporter) -> None:

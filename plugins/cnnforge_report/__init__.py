@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import cnnforge
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from cnnforge.evaluation import Predictions
+    from cnnforge.host import Registry
+    from cnnforge.runs import Run
 
 _SECTIONS = {
     # name: title, heading, function
@@ -29,3 +38,26 @@ def cnnforge_report_sections() -> Iterator[cnnforge.ReportSectionSpec]:
     yield cnnforge.ReportSectionSpec(
         name="model_card", title="Model card", render="cnnforge_report.model_card:model_card", file="model_card.md"
     )
+
+
+@cnnforge.hookimpl
+def cnnforge_evaluated(
+    run: Run,
+    registry: Registry,
+    model: keras.Model,
+    predictions: Predictions,
+    pixels: Callable[[np.ndarray], np.ndarray],
+) -> list[str]:
+    """Keep what the report shows of single images."""
+    from cnnforge.host import ExplainerSpec
+    from cnnforge_report.examples import write_examples
+
+    write_examples(
+        run.directory,
+        predictions,
+        pixels,
+        model=model,
+        explainers=registry.catalogue(ExplainerSpec),
+        num_mistakes=run.resolved.recipe.evaluation.num_mistakes,
+    )
+    return []
