@@ -58,13 +58,13 @@ def evaluate(
         reading = partial(reporter.progress, "Reading images")
         if is_own:
             split = split or trained.resolved.recipe.evaluation.split
-            chosen = own_split(trained, images, split, reading)
+            evaluated = own_split(trained, images, split, reading)
         else:
-            chosen = other_data(trained, images, reading)
-        words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else chosen.split).lower()).strip("-")
+            evaluated = other_data(trained, images, reading)
+        words = re.sub(r"[^a-z0-9]+", "-", (data.stem if data else evaluated.split).lower()).strip("-")
         folder = EvaluationDir(directory.evaluations / default_run_name(words))
         evaluating = partial(reporter.progress, "Evaluating")
-        result = evaluate_run(trained, chosen, folder, registry(), evaluating, location=images.location)
+        result = evaluate_run(trained, evaluated, folder, registry(), evaluating, location=images.location)
         for warning in result["warnings"]:
             reporter.warn(warning)
     if as_json:
@@ -85,15 +85,15 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
     return open_source(resolve_recipe(str(directory.recipe), data=data))
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(evaluation: dict[str, Any]) -> str:
     from cnnforge.evaluation import measure_specs
     from cnnforge.report import measured_figures, percent
 
-    low, high = found["accuracy_interval"]
+    low, high = evaluation["accuracy_interval"]
     measures = [
-        *((figure.title, figure.text) for figure in measured_figures(found, measure_specs(registry()))),
+        *((figure.title, figure.text) for figure in measured_figures(evaluation, measure_specs(registry()))),
         ("Accuracy, 95 % interval", f"{percent(low)} to {percent(high)}"),
-        (f"Accuracy of always {found['baseline_class']!r}", percent(found["baseline_accuracy"])),
+        (f"Accuracy of always {evaluation['baseline_class']!r}", percent(evaluation["baseline_accuracy"])),
     ]
     classes = [
         (
@@ -101,15 +101,15 @@ def _text(found: dict[str, Any]) -> str:
             *(_number(row[key]) for key in ("precision", "recall", "f1", "roc_auc")),
             f"{row['num_images']:,}",
         )
-        for row in found["per_class"]
+        for row in evaluation["per_class"]
     ]
     sections = [
-        wrap(f"{found['num_images']:,} images ({found['split']}) of {found['location']}"),
+        wrap(f"{evaluation['num_images']:,} images ({evaluation['split']}) of {evaluation['location']}"),
         render(("measure", "value"), measures),
         render(("class", "precision", "recall", "F1", "ROC area", "images"), classes),
     ]
     if len(classes) <= _MAX_MATRIX_CLASSES:
-        names, matrix = found["class_names"], found["confusion_matrix"]
+        names, matrix = evaluation["class_names"], evaluation["confusion_matrix"]
         rows = [(name, *(f"{n:,}" for n in counts)) for name, counts in zip(names, matrix, strict=True)]
         sections.append(render(("label \\ predicted", *names), rows))
     return "\n\n".join(sections).replace("\N{NO-BREAK SPACE}", " ")

@@ -55,11 +55,11 @@ class ArchitectureSpec(Spec):
     search_space: str | None = None
 
     def problems(self) -> list[str]:
-        found = Spec.problems(self)
+        problems = Spec.problems(self)
         if len(self.input_shape) != 3 or min(self.input_shape) < 1:
-            found.append(f"expected input_shape (height, width, channels), received {self.input_shape!r}")
+            problems.append(f"expected input_shape (height, width, channels), received {self.input_shape!r}")
         strangers = [key for key in self.defaults if key.partition(".")[0] not in {"training", "data"}]
-        return [*found, *(f"expected defaults of [training] or [data], received {key!r}" for key in strangers)]
+        return [*problems, *(f"expected defaults of [training] or [data], received {key!r}" for key in strangers)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,10 +102,10 @@ class RecipeSpec(Spec):
     resource: str
 
     def problems(self) -> list[str]:
-        found = Spec.problems(self)
+        problems = Spec.problems(self)
         if self.resource.count(":") != 1 or not self.resource.endswith(".toml"):
-            found.append(f"expected a resource 'package:file.toml', received {self.resource!r}")
-        return found
+            problems.append(f"expected a resource 'package:file.toml', received {self.resource!r}")
+        return problems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,10 +198,10 @@ class MeasureSpec(Spec):
         return f"{self.title}, {self.better} is better" if self.title else ""
 
     def problems(self) -> list[str]:
-        found = Spec.problems(self)
+        problems = Spec.problems(self)
         if self.better not in {"higher", "lower"}:
-            found.append(f"expected better to be 'higher' or 'lower', received {self.better!r}")
-        return found
+            problems.append(f"expected better to be 'higher' or 'lower', received {self.better!r}")
+        return problems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,15 +295,15 @@ class ExportFormatSpec(Spec):
     file_name: str
 
     def problems(self) -> list[str]:
-        found = Spec.problems(self)
+        problems = Spec.problems(self)
         if self.consumer.count(":") != 1 or not self.consumer.endswith(".py"):
-            found.append(f"expected a consumer 'package:script.py', received {self.consumer!r}")
+            problems.append(f"expected a consumer 'package:script.py', received {self.consumer!r}")
         if self.takes not in {"pixels", "any size", "files"}:
-            found.append(f"expected takes to be 'pixels', 'any size' or 'files', received {self.takes!r}")
+            problems.append(f"expected takes to be 'pixels', 'any size' or 'files', received {self.takes!r}")
         if not _FILE_NAME.fullmatch(self.file_name) or self.file_name in {"classify.py", "export.json", "golden"}:
-            found.append(f"expected the name of a file of its own, received file_name={self.file_name!r}")
+            problems.append(f"expected the name of a file of its own, received file_name={self.file_name!r}")
         strangers = sorted(set(self.lossy) - set(self.options.model_fields))
-        return [*found, *(f"expected lossy to name options, received {name!r}" for name in strangers)]
+        return [*problems, *(f"expected lossy to name options, received {name!r}" for name in strangers)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

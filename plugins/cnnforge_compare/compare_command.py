@@ -81,7 +81,7 @@ def _describe(runs: list[ComparedRun]) -> dict[str, Any]:
         "recipe_differences": dict(comparison.recipe_differences(runs)),
         "pairs": [asdict(pair) for pair in comparison.pairs(runs)],
         "disagreements": [
-            {"name": found.photograph[0], "label": found.label, "answers": [asdict(a) for a in found.answers]}
-            for found in comparison.disagreements(runs)
+            {"name": item.photograph[0], "label": item.label, "answers": [asdict(a) for a in item.answers]}
+            for item in comparison.disagreements(runs)
         ],
     }

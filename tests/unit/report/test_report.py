@@ -198,6 +198,16 @@ def test_time_that_no_part_accounts_for_is_shown(tmp_path: Path) -> None:
     assert "starting up and the rest 25 s 25.0 %" in page(write(tmp_path)).plain
 
 
+def test_time_for_grad_cam_is_said_only_where_there_was_any(tmp_path: Path) -> None:
+    facts = run(seconds={"explanation": 3.0, "total": 10.0})
+    without = page(write(tmp_path / "a", run=facts, examples={"doubtful": []})).plain
+    assert "starting up and the rest 7.0 s" in without
+    assert "pictures for this report 3.0 s" in without
+    assert "Grad-CAM" not in without
+    shown = page(write(tmp_path / "b", run=facts, examples={"doubtful": [], "grad_cam": {}})).plain
+    assert "Grad-CAM pictures for this report 3.0 s" in shown
+
+
 def test_speed_is_explained_as_far_as_it_is_known(tmp_path: Path) -> None:
     precision = {"policy": "mixed_bfloat16", "reason": "2.1 times as fast"}
     text = page(write(tmp_path, run=run(precision=precision, waiting_share=0.012))).plain
