@@ -85,14 +85,15 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
     return open_source(resolve_recipe(str(directory.recipe), data=data))
 
 
-def _text(result: dict[str, Any]) -> str:
+def _text(evaluation: dict[str, Any]) -> str:
+    from cnnforge.evaluation import measure_specs
     from cnnforge.report import measured_figures, percent
 
-    low, high = result["accuracy_interval"]
+    low, high = evaluation["accuracy_interval"]
     measures = [
-        *((figure.title, figure.text) for figure in measured_figures(result, registry())),
+        *((figure.title, figure.text) for figure in measured_figures(evaluation, measure_specs(registry()))),
         ("Accuracy, 95 % interval", f"{percent(low)} to {percent(high)}"),
-        (f"Accuracy of always {result['baseline_class']!r}", percent(result["baseline_accuracy"])),
+        (f"Accuracy of always {evaluation['baseline_class']!r}", percent(evaluation["baseline_accuracy"])),
     ]
     classes = [
         (
@@ -100,15 +101,15 @@ def _text(result: dict[str, Any]) -> str:
             *(_number(row[key]) for key in ("precision", "recall", "f1", "roc_auc")),
             f"{row['num_images']:,}",
         )
-        for row in result["per_class"]
+        for row in evaluation["per_class"]
     ]
     sections = [
-        wrap(f"{result['num_images']:,} images ({result['split']}) of {result['location']}"),
+        wrap(f"{evaluation['num_images']:,} images ({evaluation['split']}) of {evaluation['location']}"),
         render(("measure", "value"), measures),
         render(("class", "precision", "recall", "F1", "ROC area", "images"), classes),
     ]
     if len(classes) <= _MAX_MATRIX_CLASSES:
-        names, matrix = result["class_names"], result["confusion_matrix"]
+        names, matrix = evaluation["class_names"], evaluation["confusion_matrix"]
         rows = [(name, *(f"{n:,}" for n in counts)) for name, counts in zip(names, matrix, strict=True)]
         sections.append(render(("label \\ predicted", *names), rows))
     return "\n\n".join(sections).replace("\N{NO-BREAK SPACE}", " ")

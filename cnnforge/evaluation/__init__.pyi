@@ -1,13 +1,12 @@
-from . import examples as examples
 from .answers import Ranked as Ranked, answer as answer, rank as rank
 from .epoch_measures import EpochMeasures as EpochMeasures, best_epoch_figures as best_epoch_figures
 from .evaluation import (
+    most_doubtful as most_doubtful,
     predict_rows as predict_rows,
     worst_mistakes as worst_mistakes,
     write_evaluation as write_evaluation,
 )
 from .evaluation_dir import EvaluationDir as EvaluationDir
-from .examples import write_examples as write_examples
 from .intervals import difference_interval as difference_interval, mean_interval as mean_interval
 from .measure_table import (
     MEASURES as MEASURES,

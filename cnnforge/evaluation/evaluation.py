@@ -23,10 +23,10 @@ def predict_rows(predictor: Predictor, images: ImageRows, rows: np.ndarray, prog
     """Return the probabilities of every class for some rows, shape (rows, classes)."""
     parts = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
-        chosen, following = rows[start : start + _ROWS_AT_ONCE], rows[start + _ROWS_AT_ONCE :][:_ROWS_AT_ONCE]
+        part, following = rows[start : start + _ROWS_AT_ONCE], rows[start + _ROWS_AT_ONCE :][:_ROWS_AT_ONCE]
         images.announce(following)
-        parts.append(predictor(images.gather(chosen)))
-        progress(start + len(chosen), len(rows))
+        parts.append(predictor(images.gather(part)))
+        progress(start + len(part), len(rows))
     return np.concatenate(parts)
 
 
@@ -34,6 +34,12 @@ def worst_mistakes(predictions: Predictions, limit: int) -> np.ndarray:
     """Return the positions of the wrong predictions, the most confident first."""
     wrong = np.flatnonzero(predictions.predicted != predictions.labels)
     return wrong[np.argsort(-predictions.confidence[wrong], kind="stable")][:limit]
+
+
+def most_doubtful(predictions: Predictions, limit: int) -> np.ndarray:
+    """Return the positions of the predictions of lowest probability, the lowest first."""
+    order: np.ndarray = np.argsort(predictions.confidence, kind="stable")[:limit]
+    return order
 
 
 def write_evaluation(
@@ -59,22 +65,22 @@ def write_evaluation(
     """
     evaluation = measure(predictions, registry)
     evaluation |= {**facts, "warnings": [*facts.get("warnings", ()), *evaluation["warnings"]]}
-    chosen = worst_mistakes(predictions, num_mistakes)
-    pixels = images.gather(rows[chosen]) if len(chosen) else np.empty((0, *images.shape), np.uint8)
-    evaluation["mistakes"] = _save_mistakes(directory, predictions, chosen, pixels)
+    worst = worst_mistakes(predictions, num_mistakes)
+    pixels = images.gather(rows[worst]) if len(worst) else np.empty((0, *images.shape), np.uint8)
+    evaluation["mistakes"] = _save_mistakes(directory, predictions, worst, pixels)
     predictions.write(directory.predictions)
     files.write_json(directory.evaluation, evaluation)
     return evaluation
 
 
 def _save_mistakes(
-    directory: EvaluationDir, predictions: Predictions, chosen: np.ndarray, pixels: np.ndarray
+    directory: EvaluationDir, predictions: Predictions, positions: np.ndarray, pixels: np.ndarray
 ) -> list[dict[str, Any]]:
     with files.storage_errors(directory.mistakes):
         shutil.rmtree(directory.mistakes, ignore_errors=True)
         directory.mistakes.mkdir(parents=True)
     entries = []
-    for rank, (position, image) in enumerate(zip(chosen.tolist(), pixels, strict=True), start=1):
+    for rank, (position, image) in enumerate(zip(positions.tolist(), pixels, strict=True), start=1):
         path = directory.mistakes / f"{rank:02}.jpg"
         with files.replacing(path) as temporary:
             Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(temporary, quality=90)

@@ -17,7 +17,10 @@ from cnnforge.host.specs import Spec
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
+    from cnnforge.evaluation import Predictions
+    from cnnforge.host.registry import Registry
     from cnnforge.runs import Run
 
 PROJECT = "cnnforge"
@@ -57,6 +60,22 @@ def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type:
     """Return Keras callbacks for one run; asked when training starts, Keras already imported.
 
     What they keep in attributes of plain values is part of every checkpoint, so that a resumed run goes on with it.
+    """
+
+
+@hookspec
+def cnnforge_evaluated(  # type: ignore[empty-body]
+    run: Run,
+    registry: Registry,
+    model: keras.Model,
+    predictions: Predictions,
+    pixels: Callable[[np.ndarray], np.ndarray],
+) -> Iterable[str]:
+    """Return lines to show when the best model of a run has been evaluated, before its report is written.
+
+    Time to keep in the run directory what only network and images can tell, for a section of the report to show.
+    ``pixels(positions)`` returns the images of the predictions at these positions as the network takes them, shape
+    (images, height, width, channels), uint8. What fails is a warning, and the run goes on.
     """
 
 

@@ -15,6 +15,7 @@ from cnnforge.host.specs import Options, Spec
 _HYPHENATED = re.compile(r"[a-z][a-z0-9_-]*")
 _COMMAND = re.compile(r"[a-z][a-z0-9-]*( [a-z][a-z0-9-]*)?")
 _FILE_NAME = re.compile(r"\w[\w.-]*")
+_BESIDE_REPORT = re.compile(r"[a-z][a-z0-9_]*\.md")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,26 +205,33 @@ class MeasureSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportSectionSpec(Spec):
-    """A section of the report of a run, made from files in the run directory.
+    """A section of the report of a run, or a file beside it, made from files in the run directory.
+
+    Sections stand in the order of their plugins, the built-in ones first, and of a plugin as its hook returns them.
 
     Args:
-        title: Its heading.
+        title: Its heading, and what links to it.
         render: ``"package.module:function"`` with the signature ``render(files) -> str``, where ``files`` is a
             ``cnnforge.report.RunFiles``. Text is escaped, ``markupsafe.Markup`` inserted as it is; empty: no section.
-        after: The name of the section it follows, one of the core's (``curves``, ``measures``, ``classes``, ``trust``,
-            ``photographs``, ``labels``, ``data``, ``time``, ``reproduce``) or a plugin's; default: the last.
+        after: The name of the section that it stands right behind, such as ``curves``; default: none.
+        heading: Its heading where that is another than its title; empty: it has none, and nothing links to it.
+        file: The Markdown file that the text is written to, such as ``model_card.md``, instead of into the page.
     """
 
     kind: ClassVar[str] = "report section"
     hook: ClassVar[str] = "cnnforge_report_sections"
     deferred: ClassVar[tuple[str, ...]] = ("render",)
-    reserved: ClassVar[frozenset[str]] = frozenset(
-        {"curves", "measures", "classes", "trust", "photographs", "labels", "data", "time", "reproduce"}
-    )
 
     title: str
     render: str
     after: str = ""
+    heading: str | None = None
+    file: str = ""
+
+    def problems(self) -> list[str]:
+        is_fine = not self.file or _BESIDE_REPORT.fullmatch(self.file)
+        wrong = [] if is_fine else [f"expected a file like '{_BESIDE_REPORT.pattern}', received file={self.file!r}"]
+        return [*Spec.problems(self), *wrong]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,6 @@ from . import charts as charts, numbers as numbers, page as page
 from .charts import HEIGHT as HEIGHT, WIDTH as WIDTH, Scale as Scale, svg as svg
 from .figures import measured_figures as measured_figures
 from .numbers import count as count, duration as duration, number as number, percent as percent, size as size
-from .plugin_sections import render_section as render_section
 from .run_files import RunFiles as RunFiles, read_run_files as read_run_files
+from .sections import render_section as render_section
 from .writing import write_report as write_report

@@ -91,29 +91,6 @@ def line_chart(
     return svg(key, title, _describe(series, axes, mark), (WIDTH, HEIGHT), Markup("").join(parts))
 
 
-def interval_chart(key: str, share: float, interval: tuple[float, float], baseline: float) -> Markup:
-    """Return a scale from 0 to 100 % with a measured share, its interval and the baseline it has to beat."""
-    x = Scale(0, 1, 3, WIDTH - 3)
-    low, high = max(interval[0], 0), min(interval[1], 1)
-    body = Markup(
-        '<line class="track" x1="{x0}" x2="{x1}" y1="34" y2="34"/>'
-        '<line class="baseline" x1="{b}" x2="{b}" y1="22" y2="46"/>'
-        '<text class="axis" x="{b}" y="14" text-anchor="{anchor}">baseline {baseline}</text>'
-        '<path class="interval" d="M{low} 34H{high}M{low} 27V41M{high} 27V41"/>'
-        '<circle class="measured" cx="{m}" cy="34" r="3.5"/>'
-        '<text class="axis" x="0" y="60">0</text>'
-        '<text class="axis" x="{width}" y="60" text-anchor="end">100 %</text>'
-    ).format(
-        x0=x(0), x1=x(1), b=x(baseline), m=x(share), low=x(low), high=x(high),
-        anchor=_anchor(baseline), baseline=formats.percent(baseline), width=WIDTH,
-    )  # fmt: skip
-    description = (
-        f"{formats.percent(share)} on a scale from 0 to 100 %, between {formats.percent(low)} and "
-        f"{formats.percent(high)} with 95 % confidence; the baseline is {formats.percent(baseline)}."
-    )
-    return svg(key, "Accuracy against the baseline", description, (WIDTH, 68), body)
-
-
 def ticks(low: float, high: float, ceiling: float = math.inf, target: int = 5) -> list[float]:
     """Return about ``target`` round numbers whose range contains ``low`` to ``high`` but passes no ``ceiling``."""
     span = high - low or abs(high) or 1.0
@@ -180,11 +157,11 @@ def _mark(epoch: int | None, x: Scale) -> Markup:
         bottom=HEIGHT - _BOTTOM,
         above=_TOP - 11,
         epoch=epoch,
-        anchor=_anchor((position - _LEFT) / (WIDTH - _LEFT)),
+        anchor=anchor((position - _LEFT) / (WIDTH - _LEFT)),
     )
 
 
-def _anchor(share: float) -> str:
+def anchor(share: float) -> str:
     """Return how text at this share of the width is anchored so that it stays inside."""
     return "start" if share < 0.2 else "end" if share > 0.85 else "middle"
 

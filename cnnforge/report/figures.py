@@ -1,4 +1,4 @@
-"""The measures of an evaluation as people read them, in the report, the model card, a terminal and a comparison."""
+"""The measures of an evaluation as people read them, in a report, a terminal and a comparison."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge.evaluation import MEASURES, measure_specs
-from cnnforge.host import MeasureSpec, Registry
+from cnnforge.evaluation import MEASURES
+from cnnforge.host import MeasureSpec
 from cnnforge.report import numbers as formats
 
 _DIGITS = 3
@@ -30,12 +30,17 @@ class Figure:
     better: str
 
 
-def measured_figures(evaluation: Mapping[str, Any], registry: Registry) -> list[Figure]:
-    """Return the measures that an evaluation has, the core's first; of an older one those that it has."""
+def measured_figures(evaluation: Mapping[str, Any], specs: Mapping[str, MeasureSpec]) -> list[Figure]:
+    """Return the measures that an evaluation has, the core's first; of an older one those that it has.
+
+    Args:
+        evaluation: The content of ``evaluation.json``.
+        specs: The measures by name, as ``cnnforge.evaluation.measure_specs`` returns them.
+    """
     older = {spec.name: evaluation[spec.name] for spec in MEASURES if spec.name in evaluation}
-    found, specs = {**older, **evaluation.get("measures", {})}, measure_specs(registry)
-    ordered = [*(name for name in specs if name in found), *(name for name in found if name not in specs)]
-    return [_figure(name, found[name], specs.get(name)) for name in ordered]
+    values = {**older, **evaluation.get("measures", {})}
+    ordered = [*(name for name in specs if name in values), *(name for name in values if name not in specs)]
+    return [_figure(name, values[name], specs.get(name)) for name in ordered]
 
 
 def _figure(name: str, value: Any, spec: MeasureSpec | None) -> Figure:

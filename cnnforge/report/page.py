@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -15,6 +16,11 @@ def render(package: str, template: str, **values: Any) -> str:
 
     It may include ``report.css`` and import ``parts.html.j2``, which all pages of CNNForge have in common.
     """
+    return as_utf8(_environment(package).get_template(template).render(**values))
+
+
+@cache
+def _environment(package: str) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("cnnforge.report")]),
         autoescape=True,
@@ -28,7 +34,7 @@ def render(package: str, template: str, **values: Any) -> str:
         "percent": formats.percent,
         "duration": formats.duration,
     }
-    return as_utf8(environment.get_template(template).render(**values))
+    return environment
 
 
 def as_utf8(text: str) -> str:

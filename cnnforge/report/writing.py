@@ -4,44 +4,47 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnforge.evaluation import measure_specs
 from cnnforge.host import Registry
-from cnnforge.report import gallery, model_card, page, sections, trust
-from cnnforge.report.figures import measured_figures
-from cnnforge.report.plugin_sections import plugin_sections
+from cnnforge.report import page
 from cnnforge.report.run_files import RunFiles, read_run_files
+from cnnforge.report.sections import report_sections
 from cnnforge.system import files
 
 
 def write_report(directory: Path, registry: Registry) -> Path:
-    """Write ``report.html`` and ``model_card.md`` from the other files of a run directory.
+    """Write ``report.html``, and what plugins put beside it, from the other files of a run directory.
 
     Args:
         directory: Of the run; files that an unfinished or older run lacks leave out their sections.
-        registry: Measures, and sections of plugins.
+        registry: Measures and sections.
 
     Raises:
         RecipeError: The folder holds no run.
         StorageError: They cannot be written.
     """
-    found = read_run_files(directory)
-    files.write_text(directory / "report.html", render(found, registry))
-    if found.evaluation:
-        files.write_text(directory / "model_card.md", page.as_utf8(model_card.model_card(found, registry)))
+    run_files = read_run_files(directory, registry)
+    sections = report_sections(run_files, registry)
+    beside = [section for section in sections if section.spec.file and not section.error]
+    content = page.render(
+        __package__,
+        "report.html.j2",
+        files=run_files,
+        status=_status(run_files),
+        sections=[section for section in sections if section not in beside],
+        beside=[section.spec for section in beside],
+    )
+    files.write_text(directory / "report.html", content)
+    for section in beside:
+        files.write_text(directory / section.spec.file, page.as_utf8(section.body))
     return directory / "report.html"
 
 
-def render(found: RunFiles, registry: Registry) -> str:
-    """Return the report as HTML."""
-    return page.render(
-        __package__,
-        "report.html.j2",
-        files=found,
-        s=sections,
-        specs=measure_specs(registry),
-        figures=measured_figures(found.evaluation, registry),
-        following=plugin_sections(found, registry),
-        trust=trust,
-        gallery=gallery.gallery(found),
-        augmentation=gallery.augmentation(found),
-    )
+def _status(run_files: RunFiles) -> str:
+    """Return a sentence on a run that did not finish; empty for one that did."""
+    state = run_files.run.get("status", "")
+    if state == "finished":
+        return ""
+    done, planned = len(run_files.epochs), run_files.planned_epochs
+    epochs = f"{done} of {planned} epochs" if planned else f"{done} {'epoch' if done == 1 else 'epochs'}"
+    reason = f" {error}" if (error := run_files.run.get("error")) else ""
+    return f"This run is not complete: its status is “{state}”. It trained for {epochs}.{reason}"

@@ -60,7 +60,7 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
 
             best = steps.save_best_model(run, num_classes)
             predictions = steps.evaluate(context, best, data)
-            steps.explain(context, best, data, predictions)
+            steps.tell_of_evaluation(context, best, data, predictions)
             steps.conclude(context)
     finally:
         for _, line in registry.host.collect("cnnforge_run_ended", run=run):

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from cnnforge.data import Feed, PreparedData, check_unchanged, epoch_order, prepare
 from cnnforge.errors import CnnforgeError, PluginError
-from cnnforge.evaluation import Predictions, predict_rows, write_evaluation, write_examples
-from cnnforge.host import ExplainerSpec, Registry, import_deferred
+from cnnforge.evaluation import Predictions, predict_rows, write_evaluation
+from cnnforge.host import Registry, import_deferred
 from cnnforge.images import LabelledImages
 from cnnforge.network import Predictor, compiled_model, components, trained_model
 from cnnforge.recipe import ResolvedRecipe
@@ -199,18 +200,20 @@ def evaluate(context: RunContext, model: keras.Model, data: PreparedData) -> Pre
     return predictions
 
 
-def explain(context: RunContext, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
-    """Write what the report shows of single photographs."""
-    settings = context.resolved.recipe.evaluation
-    write_examples(
-        context.directory,
-        predictions,
-        data.rows,
-        data.manifest.rows(settings.split),
-        model=model,
-        explainers=context.registry.catalogue(ExplainerSpec),
-        num_mistakes=settings.num_mistakes,
-    )
+def tell_of_evaluation(context: RunContext, model: keras.Model, data: PreparedData, predictions: Predictions) -> None:
+    """Let plugins keep what they want to show of single images; one that fails is a warning."""
+    host, rows = context.registry.host, data.manifest.rows(predictions.split)
+    broken_before = host.broken()
+
+    def pixels(positions: np.ndarray) -> np.ndarray:
+        return data.rows.gather(rows[positions])
+
+    evaluated = {"model": model, "predictions": predictions, "pixels": pixels}
+    for _, line in host.collect("cnnforge_evaluated", run=context.run, registry=context.registry, **evaluated):
+        context.reporter.say(line)
+    for info in host.broken():
+        if info not in broken_before:
+            context.reporter.warn(f"plugin {info.id}: {info.error}")
     context.note_seconds("explanation")
 
 

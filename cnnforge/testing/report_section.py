@@ -53,7 +53,7 @@ class ReportSectionContract(PluginContract):
 
     def rendered(self, directory: Path) -> str:
         """Return the section of a run as HTML, empty if it has nothing to show; the test fails if it does."""
-        section = render_section(Entry(self.spec, "under test"), read_run_files(directory))
+        section = render_section(Entry(self.spec, "under test"), read_run_files(directory, Registry(PluginHost())))
         if section is not None and section.error:
             fail(section.error, "return text or well-formed markupsafe.Markup, whichever files a run has; '' for none")
         return "" if section is None else str(section.body)

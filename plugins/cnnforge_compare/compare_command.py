@@ -44,7 +44,7 @@ def compare(
         )
     if page is not None and page.exists():
         raise RecipeError(f"expected a new file, received --page {page}, which exists already")
-    compared = comparison.read_runs(directories)
+    compared = comparison.read_runs(directories, registry())
     path = page or directories[0].path.absolute().parent / f"{default_run_name('comparison')}.html"
     write_page(path, compared, registry())
     if as_json:
@@ -63,7 +63,7 @@ def _text(runs: list[ComparedRun]) -> str:
     ]
     sections = [
         "\n".join(f"{run.letter}  {run.name}" for run in runs),
-        render(("measure", *letters), [(name, *texts) for name, texts in comparison.measures(runs, registry())]),
+        render(("measure", *letters), [(name, *texts) for name, texts in comparison.measures(runs)]),
         render(("setting", *letters), differences) if differences else "The recipes are the same.",
         *(wrap(comparison.verdict(pair)) for pair in comparison.pairs(runs)),
         f"Different answers on {len(comparison.disagreements(runs)):,} photographs.",
@@ -81,7 +81,7 @@ def _describe(runs: list[ComparedRun]) -> dict[str, Any]:
         "recipe_differences": dict(comparison.recipe_differences(runs)),
         "pairs": [asdict(pair) for pair in comparison.pairs(runs)],
         "disagreements": [
-            {"name": found.photograph[0], "label": found.label, "answers": [asdict(a) for a in found.answers]}
-            for found in comparison.disagreements(runs)
+            {"name": item.photograph[0], "label": item.label, "answers": [asdict(a) for a in item.answers]}
+            for item in comparison.disagreements(runs)
         ],
     }

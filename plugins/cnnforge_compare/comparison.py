@@ -79,10 +79,10 @@ class Disagreement:
     answers: Sequence[LabelledPrediction]
 
 
-def read_runs(directories: Sequence[RunDir]) -> list[ComparedRun]:
-    """Return the runs with their letters."""
+def read_runs(directories: Sequence[RunDir], registry: Registry) -> list[ComparedRun]:
+    """Return the runs with their letters; ``registry`` has the measures."""
     return [
-        ComparedRun(letter, read_run_files(directory.path), _answers(directory))
+        ComparedRun(letter, read_run_files(directory.path, registry), _answers(directory))
         for letter, directory in zip(_LETTERS, directories, strict=False)
     ]
 
@@ -95,16 +95,17 @@ def recipe_differences(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
 
 
-def measures(runs: Sequence[ComparedRun], registry: Registry) -> list[tuple[str, list[str]]]:
+def measures(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """Return the rows of the table of measures, each with a text for each run."""
     before, after = [_evaluated(run.files) for run in runs], [_trained(run.files) for run in runs]
     measured = [
-        {figure.title: figure.text for figure in measured_figures(run.files.evaluation, registry)} for run in runs
+        {figure.title: figure.text for figure in measured_figures(run.files.evaluation, run.files.measures)}
+        for run in runs
     ]
     return [
-        (key, [texts.get(key, numbers.NOTHING) for texts in found])
-        for found in (before, measured, after)
-        for key in dict.fromkeys(key for texts in found for key in texts)
+        (key, [texts.get(key, numbers.NOTHING) for texts in rows])
+        for rows in (before, measured, after)
+        for key in dict.fromkeys(key for texts in rows for key in texts)
     ]
 
 
@@ -117,12 +118,12 @@ def pairs(runs: Sequence[ComparedRun]) -> list[Pair]:
 def disagreements(runs: Sequence[ComparedRun]) -> list[Disagreement]:
     """Return the photographs of all runs that do not get the same answer from all, the furthest apart first."""
     common = set.intersection(*(set(run.answers) for run in runs))
-    found = []
+    disagreeing = []
     for photograph in sorted(common):
         answers = [run.answers[photograph] for run in runs]
         if len({answer.predicted for answer in answers}) > 1:
-            found.append(Disagreement(photograph, answers[0].label, answers))
-    return sorted(found, key=_distance, reverse=True)
+            disagreeing.append(Disagreement(photograph, answers[0].label, answers))
+    return sorted(disagreeing, key=_distance, reverse=True)
 
 
 def verdict(pair: Pair) -> str:
@@ -146,11 +147,18 @@ def _answers(directory: RunDir) -> dict[Photograph, LabelledPrediction]:
     if not directory.evaluation.is_file() or not directory.predictions.is_file():
         return {}
     content = {line["name"]: line.get("sha256", "") for line in read_lines(directory.manifest)}
-    found = read_predictions(directory.predictions, directory.read_evaluation()["split"])
-    columns = zip(found.names, found.labels, found.predicted, found.confidence, found.probabilities, strict=True)
+    predictions = read_predictions(directory.predictions, directory.read_evaluation()["split"])
+    columns = zip(
+        predictions.names,
+        predictions.labels,
+        predictions.predicted,
+        predictions.confidence,
+        predictions.probabilities,
+        strict=True,
+    )
     return {
         (name, content.get(name, "")): LabelledPrediction(
-            found.class_names[label], found.class_names[predicted], float(confidence), float(row[label])
+            predictions.class_names[label], predictions.class_names[predicted], float(confidence), float(row[label])
         )
         for name, label, predicted, confidence, row in columns
     }
@@ -165,13 +173,15 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _evaluated(files: RunFiles) -> dict[str, str]:
-    found = files.evaluation
-    low, high = found.get("accuracy_interval", (None, None))
+    evaluation = files.evaluation
+    low, high = evaluation.get("accuracy_interval", (None, None))
     return {
         "Status": files.run.get("status", ""),
-        "Images": f"{numbers.count(found.get('num_images'))} {found.get('split', '')}".rstrip(),
-        "Accuracy, 95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}" if found else numbers.NOTHING,
-        "Accuracy of the baseline": numbers.percent(found.get("baseline_accuracy")),
+        "Images": f"{numbers.count(evaluation.get('num_images'))} {evaluation.get('split', '')}".rstrip(),
+        "Accuracy, 95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}"
+        if evaluation
+        else numbers.NOTHING,
+        "Accuracy of the baseline": numbers.percent(evaluation.get("baseline_accuracy")),
     }
 
 
@@ -194,7 +204,7 @@ def _pair(first: ComparedRun, second: ComparedRun) -> Pair:
     return Pair(first.letter, second.letter, both, only_first, only_second, neither, p_value)
 
 
-def _distance(found: Disagreement) -> float:
+def _distance(disagreement: Disagreement) -> float:
     """Return how far apart the runs' probabilities of the label are."""
-    probabilities = [answer.label_probability for answer in found.answers]
+    probabilities = [answer.label_probability for answer in disagreement.answers]
     return max(probabilities) - min(probabilities)

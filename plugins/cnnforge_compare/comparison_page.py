@@ -39,21 +39,21 @@ def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> N
     Raises:
         StorageError: It cannot be written.
     """
-    found = comparison.disagreements(runs)
+    disagreements = comparison.disagreements(runs)
     picture = _pictures(runs, registry)
-    shown = [(item, picture(item.photograph)) for item in found[:MAX_PHOTOGRAPHS]]
+    shown = [(item, picture(item.photograph)) for item in disagreements[:MAX_PHOTOGRAPHS]]
     pairs = comparison.pairs(runs)
     content = page.render(
         __package__,
         "compare.html.j2",
         runs=runs,
-        measures=comparison.measures(runs, registry),
+        measures=comparison.measures(runs),
         differences=comparison.recipe_differences(runs),
         pairs=pairs,
         verdicts=[comparison.verdict(pair) for pair in pairs],
         curves=_curves(runs),
         disagreements=shown,
-        num_disagreements=len(found),
+        num_disagreements=len(disagreements),
     )
     files.write_text(path, content)
 
@@ -61,15 +61,15 @@ def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> N
 def _curves(runs: Sequence[ComparedRun]) -> list[tuple[str, Markup]]:
     """Return a chart for each of the common metrics, a line for each run."""
     epochs = sorted({line["epoch"] for run in runs for line in run.files.epochs})
-    found = []
+    drawn_charts = []
     for number, (metric, title) in enumerate(_CHARTS.items()):
         lines = [_line(run, index, metric, epochs) for index, run in enumerate(runs)]
         drawn = [line for line in lines if line.points(epochs)]
         if drawn:
             is_share = "accuracy" in metric
             chart = charts.line_chart(f"curve-{number}", f"{title} over epochs", epochs, drawn, percent=is_share)
-            found.append((title, chart))
-    return found
+            drawn_charts.append((title, chart))
+    return drawn_charts
 
 
 def _line(run: ComparedRun, index: int, metric: str, epochs: Sequence[int]) -> charts.Series:

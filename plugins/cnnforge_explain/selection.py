@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnforge.data import decode, open_source
 from cnnforge.errors import DataError, RecipeError
-from cnnforge.evaluation import Predictions, examples, read_predictions, worst_mistakes
+from cnnforge.evaluation import Predictions, most_doubtful, read_predictions, worst_mistakes
 from cnnforge.images import given_images
 from cnnforge.runs import RunImages, TrainedRun, split_lines
 
@@ -22,9 +22,16 @@ _EACH = 8
 
 _MAX_GIVEN = 100
 
+
+def _most_certain(predictions: Predictions, limit: int) -> np.ndarray:
+    """Return the positions of the right predictions of highest probability, the highest first."""
+    right = np.flatnonzero(predictions.predicted == predictions.labels)
+    return right[np.argsort(-predictions.confidence[right], kind="stable")][:limit]
+
+
 _KINDS: dict[str, Callable[[Predictions, int], np.ndarray]] = {
-    "most certain": examples.most_certain,
-    "most doubtful": examples.most_doubtful,
+    "most certain": _most_certain,
+    "most doubtful": most_doubtful,
     "worst mistakes": worst_mistakes,
 }
 
@@ -68,18 +75,18 @@ def of_evaluation(trained: TrainedRun) -> list[Group]:
         DataError: The run has no predictions, or its photographs are no longer where they were.
     """
     split = trained.resolved.recipe.evaluation.split
-    found = read_predictions(trained.directory.predictions, split)
+    predictions = read_predictions(trained.directory.predictions, split)
     sha256 = {line["name"]: line["sha256"] for line in split_lines(trained.directory, split)}
     hint = "give the photographs to explain: cnnforge explain RUN IMAGE…"
     images = RunImages(open_source(trained.resolved), hint)
 
     def photograph(position: int) -> Photograph:
-        name = found.names[position]
+        name = predictions.names[position]
         pixels = _read(lambda: images.read(name, sha256[name]), name, trained)
-        return Photograph(name, found.class_names[found.labels[position]], pixels)
+        return Photograph(name, predictions.class_names[predictions.labels[position]], pixels)
 
-    chosen = {kind: [photograph(p) for p in choose(found, _EACH).tolist()] for kind, choose in _KINDS.items()}
-    return [Group(kind, photographs) for kind, photographs in chosen.items() if photographs]
+    selected = {kind: [photograph(p) for p in select(predictions, _EACH).tolist()] for kind, select in _KINDS.items()}
+    return [Group(kind, photographs) for kind, photographs in selected.items() if photographs]
 
 
 def _read(read: Callable[[], bytes | np.ndarray], name: str, trained: TrainedRun) -> np.ndarray:

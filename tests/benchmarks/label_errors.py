@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from cleanlab.filter import find_label_issues
 
-from cnnforge.evaluation.label_errors import suspects
+from cnnforge_report.label_errors import suspects
 
 NUM_DATA_SETS = 200
 

@@ -29,7 +29,7 @@ BROKEN = {
     ),
 }
 
-BUILT_IN = ("catsdogs", "compare", "directory", "doctor", "explain", "export", "fast_cpu", "serve", "tuning")
+BUILT_IN = ("catsdogs", "compare", "directory", "doctor", "explain", "export", "fast_cpu", "report", "serve", "tuning")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import cnnforge_compare
 import cnnforge_directory
 import cnnforge_explain
 import cnnforge_export
+import cnnforge_report
 import cnnforge_tuning
 from cnnforge.system import files
 from cnnforge.testing import (
@@ -102,6 +103,34 @@ class TestLocal(ExecutorContract):
 
 class TestTop5Accuracy(MeasureContract):
     (spec,) = cnnforge_directory.cnnforge_measures()
+
+
+class SectionOfReport(ReportSectionContract):
+    """A section that the plugin `report` brings, tried on a run of hostile names."""
+
+    def prepare(self, directory: Path) -> None:
+        facts = files.read_json(directory / "run.json")
+        splits = {"train": {HOSTILE: 3, "dog": 4}}
+        facts["data"] = {"location": HOSTILE, "class_names": [HOSTILE, "dog"], "num_images": 7, "splits": splits}
+        files.write_json(directory / "run.json", {**facts, "seconds": {HOSTILE: 1.0}})
+        one = {
+            "name": HOSTILE,
+            "label": HOSTILE,
+            "label_probability": 0.1,
+            "suggested": "dog",
+            "suggested_probability": 1,
+        }
+        doubtful = {"name": HOSTILE, "file": "", "label": HOSTILE, "predicted": "dog", "probability": 0.5}
+        suspected = {"num_images": 12, "num_suspects": 1, "suspects": [one]}
+        files.write_json(directory / "examples.json", {"doubtful": [doubtful], "label_errors": suspected})
+
+    def test_shows_something(self, finished: Path) -> None:
+        assert self.rendered(finished)
+
+
+for _spec in cnnforge_report.cnnforge_report_sections():
+    _name = f"Test{_spec.name.title().replace('_', '')}OfReport"
+    globals()[_name] = type(_name, (SectionOfReport,), {"spec": _spec, "__module__": __name__})
 
 
 class TestReproduction(ReportSectionContract):

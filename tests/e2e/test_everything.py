@@ -68,6 +68,7 @@ def trained(installed: Site, cnnforge: Callable[..., subprocess.CompletedProcess
     """A run of the plugin's own recipe, trained once."""
     done = cnnforge("run", "acme-squares", "--name", "run")
     assert done.returncode == 0, done.stderr
+    assert "Acme     surest of" in done.stdout
     assert "Acme     finished" in done.stdout
     return installed.path.parent / "runs" / "run"
 

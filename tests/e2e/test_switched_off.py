@@ -23,7 +23,10 @@ def test_the_classic_needs_no_other_built_in_plugin(
     settings = [word for change in changes for word in ("--set", change)]
     done = cli("run", "catsdogs", *settings, "--runs-dir", str(tmp_path), "--name", "alone")
     assert done.code == 0, done.err
-    assert (tmp_path / "alone" / "report.html").exists()
+    report = (tmp_path / "alone" / "report.html").read_text(encoding="utf-8")
+    assert "<h1>catsdogs</h1>" in report
+    assert "<section" not in report
+    assert not (tmp_path / "alone" / "model_card.md").exists()
     recipe = (tmp_path / "alone" / "recipe.toml").read_text(encoding="utf-8")
     assert 'search = ["architecture.filters", "training.learning_rate"]' in recipe
     assert cli("evaluate", str(tmp_path / "alone")).code == 0

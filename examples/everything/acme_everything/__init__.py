@@ -141,5 +141,11 @@ def cnnforge_callbacks(run):
 
 
 @cnnforge.hookimpl
+def cnnforge_evaluated(predictions, pixels):
+    surest = predictions.confidence.argmax(keepdims=True)
+    return [f"Acme     surest of {predictions.names[surest[0]]}, mean pixel {pixels(surest).mean():.0f}"]
+
+
+@cnnforge.hookimpl
 def cnnforge_run_ended(run):
     return [f"Acme     {run.directory.read_run()['status']}"]

@@ -178,7 +178,8 @@ def test_two_plugins_with_one_name_conflict_only_when_it_is_used():
 def test_people_read_title_unit_and_direction_of_the_table():
     registry = registry_of([spec("dice", percent=True, title="Dice", better="lower")])
     shown = {f.name: (f.title, f.text.replace("\N{NO-BREAK SPACE}", " "), f.better) for f in measured_figures(
-        {"loss": 0.5, "measures": {"loss": 0.5, "accuracy": 0.75, "roc_auc": None, "dice": 0.25, "gone": 2}}, registry
+        {"loss": 0.5, "measures": {"loss": 0.5, "accuracy": 0.75, "roc_auc": None, "dice": 0.25, "gone": 2}},
+        measure_specs(registry),
     )}  # fmt: skip
     assert shown == {
         "accuracy": ("Accuracy", "75.0 %", "higher"),
@@ -190,7 +191,9 @@ def test_people_read_title_unit_and_direction_of_the_table():
 
 
 def test_an_older_evaluation_shows_what_it_has():
-    shown = measured_figures({"split": "test", "loss": 0.5, "accuracy": 0.75, "roc_auc": 0.8}, registry_of())
+    shown = measured_figures(
+        {"split": "test", "loss": 0.5, "accuracy": 0.75, "roc_auc": 0.8}, measure_specs(registry_of())
+    )
     assert [figure.name for figure in shown] == ["accuracy", "roc_auc", "loss"]
 
 

@@ -283,6 +283,9 @@ class LaterHooks:
     def cnnforge_callbacks(self, run, later): ...
 
     @hookspecs.hookspec
+    def cnnforge_evaluated(self, run, registry, model, predictions, pixels, later): ...
+
+    @hookspecs.hookspec
     def cnnforge_run_ended(self, run, later): ...
 
 

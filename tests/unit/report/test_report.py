@@ -13,12 +13,21 @@ from typing import Any
 
 import pytest
 
+import cnnforge_report
 from cnnforge.errors import RecipeError
 from cnnforge.host import PluginHost, Registry
-from cnnforge.report import charts, gallery, numbers as formats, writing as report
+from cnnforge.report import charts, numbers as formats, writing as report
 from cnnforge.runs.run_dir import RunDir
+from cnnforge_report.photographs import MAX_PICTURE_BYTES
 
-REGISTRY = Registry(PluginHost())
+
+def host_of_report() -> PluginHost:
+    host = PluginHost()
+    host.register(cnnforge_report, "cnnforge:report")
+    return host
+
+
+REGISTRY = Registry(host_of_report())
 HOSTILE = "</title></pre><script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -189,6 +198,16 @@ def test_time_that_no_part_accounts_for_is_shown(tmp_path: Path) -> None:
     assert "starting up and the rest 25 s 25.0 %" in page(write(tmp_path)).plain
 
 
+def test_time_for_grad_cam_is_said_only_where_there_was_any(tmp_path: Path) -> None:
+    facts = run(seconds={"explanation": 3.0, "total": 10.0})
+    without = page(write(tmp_path / "a", run=facts, examples={"doubtful": []})).plain
+    assert "starting up and the rest 7.0 s" in without
+    assert "pictures for this report 3.0 s" in without
+    assert "Grad-CAM" not in without
+    shown = page(write(tmp_path / "b", run=facts, examples={"doubtful": [], "grad_cam": {}})).plain
+    assert "Grad-CAM pictures for this report 3.0 s" in shown
+
+
 def test_speed_is_explained_as_far_as_it_is_known(tmp_path: Path) -> None:
     precision = {"policy": "mixed_bfloat16", "reason": "2.1 times as fast"}
     text = page(write(tmp_path, run=run(precision=precision, waiting_share=0.012))).plain
@@ -340,7 +359,7 @@ def test_pictures_stop_before_the_report_grows_too_large(tmp_path: Path) -> None
     (tmp_path / "mistakes").mkdir()
     names = [f"mistakes/{i}.jpg" for i in range(4)]
     for name in names:
-        (tmp_path / name).write_bytes(bytes(gallery.MAX_PICTURE_BYTES // 4 - 100))  # base64 takes a third more
+        (tmp_path / name).write_bytes(bytes(MAX_PICTURE_BYTES // 4 - 100))  # base64 takes a third more
     wrong = [{"name": n, "file": n, "label": "cat", "predicted": "dog", "probability": 0.9} for n in names]
     run_dir = write(tmp_path, evaluation=cats_and_dogs(mistakes=wrong))
     assert len(page(run_dir).all("img")) == 3
@@ -461,7 +480,8 @@ def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_report_needs_neither_keras_nor_numpy() -> None:
-    code = "import sys, cnnforge.report.writing; print({'keras', 'tensorflow', 'numpy', 'PIL'} & set(sys.modules))"
+    modules = "cnnforge.report.writing, cnnforge_report.model_card, cnnforge_report.photographs"
+    code = f"import sys, {modules}; print({{'keras', 'tensorflow', 'numpy', 'PIL'}} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 

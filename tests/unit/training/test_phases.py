@@ -65,7 +65,7 @@ def test_the_head_learns_first_and_then_the_backbone_too(registry: Registry, tin
     once, learning = listener.about_backbone()
     assert "computed" in once
     assert learning == "Backbone 1 layer learns too from here on, at a learning rate of 0.001"
-    assert read_run_files(tuned.path).planned_epochs == 3
+    assert read_run_files(tuned.path, registry).planned_epochs == 3
     assert "- fine tuning: epochs 2, learning_rate 0.001" in tuned.model_card.read_text(encoding="utf-8")
     before, after = final_state(head_only), final_state(tuned)
     changed = {name.split(" ", 1)[1].split("/")[-1] for name in before if name in after and name.startswith("model")

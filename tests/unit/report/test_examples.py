@@ -11,24 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.evaluation import examples
-from cnnforge.evaluation.examples import write_examples
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.host import Catalogue, ExplainerSpec, PluginHost, Registry
 from cnnforge.runs.run_dir import RunDir
+from cnnforge_report.examples import write_examples
 from tests.unit.network import networks
 
 NUM_IMAGES = 40
 
 
-class Rows:
-    shape = networks.SHAPE
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        return np.stack([np.full(networks.SHAPE, row, np.uint8) for row in rows.tolist()] or [networks.picture()[0]])
-
-    def announce(self, rows: np.ndarray) -> None:
-        pass
+def pixels(positions: np.ndarray) -> np.ndarray:
+    return np.stack([np.full(networks.SHAPE, position + 100, np.uint8) for position in positions.tolist()])
 
 
 def predictions(split: str = "test") -> Predictions:
@@ -50,8 +43,7 @@ def write(
     path.mkdir(exist_ok=True)
     found = explainers() if found is None else found
     run_dir = RunDir(path)
-    rows = np.arange(NUM_IMAGES) + 100
-    write_examples(run_dir, predictions(split), Rows(), rows, model=model, explainers=found, num_mistakes=5)
+    write_examples(run_dir, predictions(split), pixels, model=model, explainers=found, num_mistakes=5)
     return run_dir, json.loads(run_dir.examples.read_text(encoding="utf-8"))
 
 
@@ -128,8 +120,3 @@ def test_what_was_there_is_replaced(tmp_path):
     (tmp_path / "examples" / "old.jpg").write_bytes(b"")
     write(tmp_path, networks.functional(2))
     assert not (tmp_path / "examples" / "old.jpg").exists()
-
-
-def test_the_most_certain_are_right_ones():
-    found = predictions()
-    assert examples.most_certain(found, 2).tolist() == [39, 38]

@@ -26,7 +26,7 @@ def suspects(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     confident = np.where(probabilities >= thresholds - _ROUNDING, probabilities, -1)
     claimed = confident.argmax(axis=1)
     is_suspect = (confident.max(axis=1) >= 0) & (claimed != labels) & (probabilities.argmax(axis=1) != labels)
-    found = np.flatnonzero(is_suspect)
+    suspected = np.flatnonzero(is_suspect)
     margin = probabilities[positions, labels] - probabilities.max(axis=1)
-    order: np.ndarray = found[np.argsort(margin[found], kind="stable")]
+    order: np.ndarray = suspected[np.argsort(margin[suspected], kind="stable")]
     return order

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from cnnforge.report.charts import Scale, svg
+from cnnforge.report import Scale, svg
 
 _SIZE = 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 12, 44

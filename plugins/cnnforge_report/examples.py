@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +11,28 @@ import keras
 import numpy as np
 from PIL import Image
 
-from cnnforge.data import ImageRows
-from cnnforge.evaluation.evaluation import worst_mistakes
-from cnnforge.evaluation.evaluation_dir import EvaluationDir
-from cnnforge.evaluation.label_errors import suspects
-from cnnforge.evaluation.pictures import heatmaps, overlay, to_picture
-from cnnforge.evaluation.predictions import Predictions
+from cnnforge.evaluation import (
+    EvaluationDir,
+    Predictions,
+    heatmaps,
+    most_doubtful,
+    overlay,
+    to_picture,
+    worst_mistakes,
+)
 from cnnforge.host import Catalogue, ExplainerSpec
 from cnnforge.system import files
+from cnnforge_report.label_errors import suspects
 
 _EXPLAINER = "grad_cam"
 _NUM_DOUBTFUL = 12
 _MAX_SUSPECTS = 200  # kept by name; all are counted
 
 
-def most_certain(predictions: Predictions, limit: int) -> np.ndarray:
-    """Return the positions of the right predictions of highest probability, the highest first."""
-    right = np.flatnonzero(predictions.predicted == predictions.labels)
-    return right[np.argsort(-predictions.confidence[right], kind="stable")][:limit]
-
-
-def most_doubtful(predictions: Predictions, limit: int) -> np.ndarray:
-    """Return the positions of the predictions of lowest probability, the lowest first."""
-    order: np.ndarray = np.argsort(predictions.confidence, kind="stable")[:limit]
-    return order
-
-
 def write_examples(
     directory: EvaluationDir,
     predictions: Predictions,
-    images: ImageRows,
-    rows: np.ndarray,
+    pixels: Callable[[np.ndarray], np.ndarray],
     *,
     model: keras.Model,
     explainers: Catalogue[ExplainerSpec],
@@ -51,24 +43,23 @@ def write_examples(
     Args:
         directory: Where to.
         predictions: Of the evaluated images.
-        images: Where their pixels are.
-        rows: The row of each prediction in ``images``.
+        pixels: Returns the images of the predictions at some positions, shape (images, height, width, channels), uint8.
         model: The network that predicted.
         explainers: Of them ``grad_cam`` makes the pictures; there are none without it.
         num_mistakes: How many of the worst mistakes get a Grad-CAM picture.
     """
     doubtful = most_doubtful(predictions, _NUM_DOUBTFUL)
     shown = np.unique(np.concatenate([worst_mistakes(predictions, num_mistakes), doubtful]))
-    pixels = images.gather(rows[shown])
+    images = pixels(shown)
     with files.storage_errors(directory.examples_dir):
         shutil.rmtree(directory.examples_dir, ignore_errors=True)
         directory.examples_dir.mkdir()
-    by_position = dict(zip(shown.tolist(), pixels, strict=True))
+    by_position = dict(zip(shown.tolist(), images, strict=True))
     content = {
         "doubtful": [
             _doubtful(directory, predictions, position, by_position[position]) for position in doubtful.tolist()
         ],
-        **_grad_cams(directory, pixels, predictions, shown, model=model, explainers=explainers),
+        **_grad_cams(directory, images, predictions, shown, model=model, explainers=explainers),
         **({} if predictions.split == "train" else {"label_errors": _label_errors(predictions)}),
     }
     files.write_json(directory.examples, content)
@@ -87,7 +78,7 @@ def _doubtful(directory: EvaluationDir, predictions: Predictions, position: int,
 
 def _grad_cams(
     directory: EvaluationDir,
-    pixels: np.ndarray,
+    images: np.ndarray,
     predictions: Predictions,
     shown: np.ndarray,
     *,
@@ -98,22 +89,22 @@ def _grad_cams(
     if _EXPLAINER not in explainers.entries:
         return {}
     try:
-        maps = heatmaps(explainers.get(_EXPLAINER), model, pixels, predictions.predicted[shown])
+        maps = heatmaps(explainers.get(_EXPLAINER), model, images, predictions.predicted[shown])
     except Exception as error:  # layers may be anybody's; a trained and evaluated run must not end for a picture
         return {"grad_cam": {}, "grad_cam_error": f"{type(error).__name__}: {error}"}
-    found = {}
-    for position, image, heatmap in zip(shown.tolist(), pixels, maps, strict=True):
+    kept = {}
+    for position, image, heatmap in zip(shown.tolist(), images, maps, strict=True):
         path = _save(directory.examples_dir / f"{position:05}-grad-cam.jpg", overlay(image, heatmap))
-        found[predictions.names[position]] = path.relative_to(directory.path).as_posix()
-    return {"grad_cam": found}
+        kept[predictions.names[position]] = path.relative_to(directory.path).as_posix()
+    return {"grad_cam": kept}
 
 
 def _label_errors(predictions: Predictions) -> dict[str, Any]:
-    found = suspects(predictions.labels, predictions.probabilities)
+    positions = suspects(predictions.labels, predictions.probabilities)
     names = predictions.class_names
     return {
         "num_images": len(predictions.labels),
-        "num_suspects": len(found),
+        "num_suspects": len(positions),
         "suspects": [
             {
                 "name": predictions.names[position],
@@ -122,7 +113,7 @@ def _label_errors(predictions: Predictions) -> dict[str, Any]:
                 "suggested": names[predictions.predicted[position]],
                 "suggested_probability": float(predictions.confidence[position]),
             }
-            for position in found[:_MAX_SUSPECTS].tolist()
+            for position in positions[:_MAX_SUSPECTS].tolist()
         ],
     }
 

@@ -6,17 +6,18 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cnnforge.host import Registry
 from cnnforge.recipe import AugmentationSection
-from cnnforge.report import numbers as formats, sections, trust
-from cnnforge.report.figures import measured_figures
-from cnnforge.report.run_files import RunFiles
+from cnnforge.report import RunFiles, measured_figures, numbers
+from cnnforge_report.probabilities import calibration
+from cnnforge_report.record import provenance
 
 _MAX_CLASSES = 20
 
 
-def model_card(files: RunFiles, registry: Registry) -> str:
-    """Return the model card of an evaluated run."""
+def model_card(files: RunFiles) -> str:
+    """Return the model card of a run; empty for one that was not evaluated."""
+    if not files.evaluation:
+        return ""
     recipe = tomllib.loads(files.recipe_text) if files.recipe_text else {}
     parts = [
         f"# Model card: {_plain(files.run.get('recipe', 'run'))}",
@@ -25,9 +26,9 @@ def model_card(files: RunFiles, registry: Registry) -> str:
         *_section("Intended use", _use(files)),
         *_section("Training data", _data(files)),
         *_section("Training", _training(files, recipe)),
-        *_section("Measures", _measures(files, registry)),
+        *_section("Measures", _measures(files)),
         *_section("Limits", _limits(files)),
-        *_section("Made by", [f"- {label}: {_plain(text)}" for label, text in sections.provenance(files)]),
+        *_section("Made by", [f"- {label}: {_plain(text)}" for label, text in provenance(files)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -48,7 +49,7 @@ def _model(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
     parameters = files.run.get("model", {}).get("num_parameters")
     return [
         *([f"- Architecture: {_plain(architecture['name'])}, of {architecture.get('plugin')}"] if architecture else []),
-        *([f"- Parameters: {formats.count(parameters)}"] if parameters else []),
+        *([f"- Parameters: {numbers.count(parameters)}"] if parameters else []),
         *([f"- Input: photographs as they are (0 to 255), resized to {size[0]} × {size[1]} pixels"] if size else []),
         f"- Output: a probability for each of {len(files.evaluation['class_names'])} classes: {_names(files)}",
         "- File: `model.keras`",
@@ -56,19 +57,19 @@ def _model(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
 
 
 def _use(files: RunFiles) -> list[str]:
-    told = f"Telling {sections.noun(files)} of these classes apart: {_names(files)}."
+    told = f"Telling {files.noun} of these classes apart: {_names(files)}."
     return [f"{told} It answers with one of them whatever it is shown, also for what is none of them."]
 
 
 def _data(files: RunFiles) -> list[str]:
     data = files.run.get("data", {})
-    counts = [f"{split} {formats.count(sum(classes.values()))}" for split, classes in data.get("splits", {}).items()]
+    counts = [f"{split} {numbers.count(sum(classes.values()))}" for split, classes in data.get("splits", {}).items()]
     return [
         *([f"- From: {_plain(data['location'])}"] if data.get("location") else []),
-        f"- {sections.noun(files).capitalize()}: {formats.count(data.get('num_images'))} ({', '.join(counts)})",
-        f"- Left out: {formats.count(data.get('num_left_out'))}",
-        f"- Identical to another: {formats.count(data.get('num_duplicates'))}, always in the same split",
-        f"- Nearly identical to another: {formats.count(data.get('num_near_duplicates'))}",
+        f"- {files.noun.capitalize()}: {numbers.count(data.get('num_images'))} ({', '.join(counts)})",
+        f"- Left out: {numbers.count(data.get('num_left_out'))}",
+        f"- Identical to another: {numbers.count(data.get('num_duplicates'))}, always in the same split",
+        f"- Nearly identical to another: {numbers.count(data.get('num_near_duplicates'))}",
     ]
 
 
@@ -89,7 +90,7 @@ def _training(files: RunFiles, recipe: dict[str, Any]) -> list[str]:
     if tuned := training.get("fine_tuning"):
         training["fine_tuning"] = {name: tuned[name] for name in ("epochs", "learning_rate", "layers") if name in tuned}
     settings = [f"- {key.replace('_', ' ')}: {_value(training[key])}" for key in shown if key in training]
-    return [*settings, f"- Best epoch, whose weights were kept: {files.run.get('best_epoch', formats.NOTHING)}"]
+    return [*settings, f"- Best epoch, whose weights were kept: {files.run.get('best_epoch', numbers.NOTHING)}"]
 
 
 def _augmentation(settings: dict[str, Any]) -> Any:
@@ -98,19 +99,22 @@ def _augmentation(settings: dict[str, Any]) -> Any:
     return {key: value for key, value in settings.items() if value != off.get(key)} or "none"
 
 
-def _measures(files: RunFiles, registry: Registry) -> list[str]:
-    found = files.evaluation
-    low, high = found["accuracy_interval"]
+def _measures(files: RunFiles) -> list[str]:
+    evaluation = files.evaluation
+    low, high = evaluation["accuracy_interval"]
     rows = [
-        *((_plain(figure.title), figure.text) for figure in measured_figures(found, registry)),
-        ("Accuracy, 95 % interval", f"{formats.percent(low)} to {formats.percent(high)}"),
-        (f"Accuracy of always “{_plain(found['baseline_class'])}”", formats.percent(found["baseline_accuracy"])),
+        *((_plain(figure.title), figure.text) for figure in measured_figures(evaluation, files.measures)),
+        ("Accuracy, 95 % interval", f"{numbers.percent(low)} to {numbers.percent(high)}"),
+        (
+            f"Accuracy of always “{_plain(evaluation['baseline_class'])}”",
+            numbers.percent(evaluation["baseline_accuracy"]),
+        ),
     ]
-    shown = sorted(found["per_class"], key=lambda row: float(row["f1"]))[:_MAX_CLASSES]
-    classes = [[_plain(c["name"]), *(formats.percent(c[k]) for k in ("precision", "recall", "f1"))] for c in shown]
-    cut = f", the {len(shown)} of lowest F1" if len(shown) < len(found["per_class"]) else ""
+    shown = sorted(evaluation["per_class"], key=lambda row: float(row["f1"]))[:_MAX_CLASSES]
+    classes = [[_plain(c["name"]), *(numbers.percent(c[k]) for k in ("precision", "recall", "f1"))] for c in shown]
+    cut = f", the {len(shown)} of lowest F1" if len(shown) < len(evaluation["per_class"]) else ""
     return [
-        f"On the {formats.count(found['num_images'])} {found['split']} {sections.noun(files)}:",
+        f"On the {numbers.count(evaluation['num_images'])} {evaluation['split']} {files.noun}:",
         "",
         *_table(("measure", "value"), rows),
         "",
@@ -121,14 +125,14 @@ def _measures(files: RunFiles, registry: Registry) -> list[str]:
 
 
 def _limits(files: RunFiles) -> list[str]:
-    found, data = files.evaluation, files.run.get("data", {})
-    worst = min(found["per_class"], key=lambda row: float(row["recall"]))
-    calibration = trust.calibration(files)
+    evaluation, data = files.evaluation, files.run.get("data", {})
+    worst = min(evaluation["per_class"], key=lambda row: float(row["recall"]))
+    reliability = calibration(files)
     errors = files.examples.get("label_errors", {})
     return [
-        f"- Measured on {sections.noun(files)} from the same source as those of the training; others may differ.",
-        f"- Lowest recall: “{_plain(worst['name'])}”, {formats.percent(worst['recall'])} found.",
-        *([f"- {calibration.sentences[0]}"] if calibration else []),
+        f"- Measured on {files.noun} from the same source as those of the training; others may differ.",
+        f"- Lowest recall: “{_plain(worst['name'])}”, {numbers.percent(worst['recall'])} found.",
+        *([f"- {reliability.sentences[0]}"] if reliability else []),
         *([f"- Labels that may be wrong: {errors['num_suspects']:,} of {errors['num_images']:,}."] if errors else []),
         *(f"- {_plain(warning)}" for warning in data.get("warnings", ())),
     ]

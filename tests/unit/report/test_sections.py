@@ -11,10 +11,8 @@ from markupsafe import Markup
 import cnnforge
 from cnnforge.host import PluginHost, Registry, ReportSectionSpec
 from cnnforge.report import RunFiles, write_report
-from cnnforge.report.plugin_sections import check_html
-from tests.unit.report.test_report import HOSTILE, Page, cats_and_dogs, epoch, write
-
-CORE = ("curves", "measures", "classes", "trust", "photographs", "labels", "data", "time", "reproduce")
+from cnnforge.report.sections import check_html
+from tests.unit.report.test_report import HOSTILE, Page, cats_and_dogs, epoch, host_of_report, write
 
 
 def paragraph(files: RunFiles) -> Markup:
@@ -56,7 +54,7 @@ def section(name: str, function: str = "paragraph", after: str = "") -> ReportSe
 
 
 def page_of(path: Path, *plugins: list[ReportSectionSpec]) -> str:
-    host = PluginHost()
+    host = host_of_report()
     for position, specs in enumerate(plugins):
         plugin = type("Plugin", (), {"cnnforge_report_sections": cnnforge.hookimpl(lambda self, specs=specs: specs)})
         host.register(plugin(), f"acme{position}:main")
@@ -72,9 +70,9 @@ def test_a_section_follows_the_one_it_names_in_page_and_navigation(tmp_path: Pat
     specs = [section("last"), section("second", after="first"), section("first", after="curves")]
     text = page_of(tmp_path, [*specs, section("stray", after="nowhere"), section("absent", after="labels")])
     found = sections(text)
-    assert found[:4] == ["curves", "added-first", "added-second", "measures"]
-    assert found[found.index("classes") + 1 :][:2] == ["added-absent", "data"]  # `labels` itself has nothing to show
-    assert found[-3:] == ["reproduce", "added-last", "added-stray"]
+    assert found[:4] == ["curves", "first", "second", "measures"]
+    assert found[found.index("classes") + 1 :][:2] == ["absent", "data"]  # `labels` itself has nothing to show
+    assert found[-3:] == ["reproduce", "last", "stray"]
     assert "<p>Best epoch: 2</p>" in text
     links = [str(link["href"]) for link in Page(text).all("a") if str(link["href"]).startswith("#")]
     assert links == [f"#{name}" for name in found]
@@ -82,14 +80,14 @@ def test_a_section_follows_the_one_it_names_in_page_and_navigation(tmp_path: Pat
 
 def test_sections_that_follow_each_other_are_all_shown(tmp_path: Path) -> None:
     found = sections(page_of(tmp_path, [section("first", after="second"), section("second", after="first")]))
-    assert set(found[-2:]) == {"added-first", "added-second"}
+    assert set(found[-2:]) == {"first", "second"}
 
 
 def test_text_is_escaped_and_an_empty_section_left_out(tmp_path: Path) -> None:
     text = page_of(tmp_path, [section("plain", "plain"), section("nothing", "nothing")])
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)" in text
-    assert "added-nothing" not in text
+    assert "nothing" not in sections(text)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ def test_a_broken_section_is_a_line_that_names_its_plugin_and_the_page_stands(
     without = page_of(tmp_path / "without", [section("sound")])
     assert "report section &#39;acme&#39; of plugin acme0:main" in text
     assert message in text
-    assert [name for name in sections(text) if name != "added-acme"] == sections(without)
+    assert [name for name in sections(text) if name != "acme"] == sections(without)
     check_html(text[text.index('<div class="page">') : text.index("</body>")])
     for part in ("Open", "<p>out</p>", "<script"):
         assert part not in text
@@ -124,23 +122,46 @@ def test_what_a_section_does_to_the_files_stays_its_own(tmp_path: Path) -> None:
 def test_two_plugins_with_one_section_are_a_line_that_names_both(tmp_path: Path) -> None:
     text = page_of(tmp_path, [section("acme")], [section("acme"), section("sound")])
     assert "report section &#39;acme&#39; is claimed by acme0:main and acme1:main" in text
-    assert "added-sound" in sections(text)
+    assert "sound" in sections(text)
 
 
-def test_a_plugin_cannot_claim_a_section_of_the_core(tmp_path: Path) -> None:
-    assert set(CORE) == ReportSectionSpec.reserved
-    text = page_of(tmp_path, [section("data")], [section("sound")])
-    assert "Title of data" not in text
-    assert "added-sound" in sections(text)
+def test_a_section_that_a_plugin_claims_too_is_a_line_in_its_place(tmp_path: Path) -> None:
+    text = page_of(tmp_path, [section("data"), section("sound", after="data")])
+    assert "report section &#39;data&#39; is claimed by cnnforge:report and acme0:main" in text
+    assert sections(text)[-4:] == ["data", "sound", "time", "reproduce"]
 
 
-def test_every_name_of_the_core_is_a_section_of_the_template() -> None:
-    template = Path(str(write_report.__globals__["__file__"])).parent / "templates" / "report.html.j2"
-    text = template.read_text(encoding="utf-8")
-    for name in CORE:
-        assert (
-            text.count(f'<section id="{name}"') == text.count(f'follow("{name}")') == text.count(f'link("{name}")') == 1
-        )
+def test_without_any_plugin_there_is_a_page_without_sections(tmp_path: Path) -> None:
+    written = write(tmp_path, metrics=[epoch(1)], evaluation=cats_and_dogs())
+    page = Page(write_report(written.path, Registry(PluginHost())).read_text(encoding="utf-8"))
+    assert page.all("section") == page.all("img") == []
+    assert "catsdogs Run" in page.plain
+    assert "model card" not in page.plain
+    assert not written.model_card.exists()
+
+
+def beside(name: str, function: str, file: str) -> ReportSectionSpec:
+    return ReportSectionSpec(name=name, title="Title", render=f"{__name__}:{function}", file=file)
+
+
+def test_a_file_is_written_as_it_is_beside_the_page_which_names_it(tmp_path: Path) -> None:
+    text = page_of(tmp_path, [beside("acme", "plain", "acme.md"), beside("nothing", "nothing", "nothing.md")])
+    assert (tmp_path / "acme.md").read_text(encoding="utf-8") == HOSTILE
+    assert "the title stands beside it in <code>acme.md</code>" in text
+    assert "nothing.md" not in text
+    assert not (tmp_path / "nothing.md").exists()
+
+
+def test_a_file_that_fails_is_a_line_in_the_page(tmp_path: Path) -> None:
+    text = page_of(tmp_path, [beside("acme", "raising", "acme.md")])
+    assert "report section &#39;acme&#39; of plugin acme0:main failed: RuntimeError" in text
+    assert not (tmp_path / "acme.md").exists()
+
+
+@pytest.mark.parametrize("file", ["run.json", "../card.md", "recipe.toml", "Card.md"])
+def test_only_markdown_files_are_written_beside_the_page(file: str) -> None:
+    assert any("expected a file like" in problem for problem in beside("acme", "plain", file).problems())
+    assert beside("acme", "plain", "acme.md").problems() == []
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cnnforge.evaluation.label_errors import suspects
+from cnnforge_report.label_errors import suspects
 
 
 def test_the_confident_joint_by_hand():

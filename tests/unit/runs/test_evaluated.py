@@ -1,0 +1,44 @@
+"""The hook ``cnnforge_evaluated``: what plugins are given, what they say, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+import cnnforge
+from cnnforge.host import PluginHost, Registry
+from cnnforge.runs.steps import tell_of_evaluation
+
+
+class Surest:
+    @cnnforge.hookimpl
+    def cnnforge_evaluated(self, run, predictions, pixels):
+        return [f"{run} {predictions.split} {pixels(np.array([2, 0])).tolist()}"]
+
+
+class Failing:
+    @cnnforge.hookimpl
+    def cnnforge_evaluated(self, model):
+        raise OSError(f"no space left for {model}")
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+        self.say, self.warn = self.said.append, self.warned.append
+
+
+def test_plugins_keep_what_they_want_and_one_that_fails_is_a_warning():
+    host, listener = PluginHost(), Listener()
+    host.register(Failing(), "acme:failing")
+    host.register(Surest(), "acme:surest")
+    data = SimpleNamespace(
+        manifest=SimpleNamespace(rows=lambda split: np.array([10, 11, 12])),
+        rows=SimpleNamespace(gather=lambda rows: rows * 2),
+    )
+    predictions = SimpleNamespace(split="test")
+    tell_of_evaluation("run", Registry(host), "model", data, predictions, reporter=listener)
+    assert listener.said == ["run test [24, 20]"]
+    assert listener.warned == ["plugin acme:failing: hook cnnforge_evaluated failed: OSError: no space left for model"]
