@@ -1,24 +1,18 @@
-"""``cnnforge data``: photographs, before anyone trains on them."""
+"""``cnnforge data``: the commands of plugins about photographs, and the download of a data source's."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.common import registry
 from cnnforge.cli.completion import complete_data_sources
-from cnnforge.cli.options import SettingsOption
 from cnnforge.cli.progress import download_progress
 from cnnforge.errors import RecipeError
 from cnnforge.host import import_deferred
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-
-Recipe = Annotated[str, typer.Option("--recipe", help="Recipe whose data source and settings are used.")]
 
 
 @app.callback()
@@ -53,46 +47,3 @@ def download(
     with download_progress(name) as progress:
         path = fetch(progress=progress)
     typer.echo(f"{name}: {path}")
-
-
-@app.command("check")
-def check(
-    path: Annotated[Path | None, typer.Argument(help="Folder or archive of photographs.")] = None,
-    recipe: Recipe = "directory-cnn",
-    settings: SettingsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-) -> None:
-    """Print what photographs there are, what is left out and why, and what occurs twice."""
-    resolved = resolve_recipe(recipe, data=path, settings=settings or [])
-    from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.data import data_lines, describe_data, open_source, prepare
-
-    images = open_source(resolved)
-    with terminal_reporter(sys.stderr) as reporter:
-        data = prepare(resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
-    facts = describe_data(images, data.manifest)
-    if as_json:
-        echo_json(facts)
-    else:
-        typer.echo("\n".join(data_lines(facts)))
-
-
-@app.command("store")
-def store(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete every store, and the features.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
-) -> None:
-    """List the decoded images that are kept from run to run, or delete them."""
-    from cnnforge.cli.store import describe_stores, store_table
-    from cnnforge.data import features_dir, list_stores, remove_store
-
-    stores = list_stores()
-    if clear:
-        for info in stores:
-            remove_store(info)
-        shutil.rmtree(features_dir(), ignore_errors=True)
-        typer.echo(f"deleted {len(stores)} stores, {sum(info.num_bytes for info in stores) / 1e9:.2f} GB")
-    elif as_json:
-        echo_json(describe_stores(stores))
-    else:
-        typer.echo(store_table(stores))

@@ -13,7 +13,6 @@ from .feed import (
     epoch_order as epoch_order,
 )
 from .image_rows import ImageRows as ImageRows
-from .inspect import data_lines as data_lines, describe_data as describe_data
 from .known_pixels import KnownPixels as KnownPixels
 from .manifest import Manifest as Manifest
 from .preparing import PreparedData as PreparedData, open_source as open_source, prepare as prepare

@@ -29,7 +29,7 @@ BROKEN = {
     ),
 }
 
-BUILT_IN = ("catsdogs", "compare", "directory", "explain", "export", "fast_cpu", "serve", "tuning")
+BUILT_IN = ("catsdogs", "compare", "data", "directory", "explain", "export", "fast_cpu", "serve", "tuning")
 
 
 @pytest.fixture

@@ -1,16 +1,38 @@
-"""How ``cnnforge data store`` shows the image stores."""
+"""``cnnforge data store``: the decoded images in the cache."""
 
 from __future__ import annotations
 
 import datetime
 import json
+import shutil
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cnnforge.cli.table import render
+import typer
+
+from cnnforge.cli import echo_json, render
 
 if TYPE_CHECKING:
     from cnnforge.data import StoreInfo
+
+
+def store(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete every store, and the features.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
+) -> None:
+    """List the decoded images that are kept from run to run, or delete them."""
+    from cnnforge.data import features_dir, list_stores, remove_store
+
+    stores = list_stores()
+    if clear:
+        for info in stores:
+            remove_store(info)
+        shutil.rmtree(features_dir(), ignore_errors=True)
+        typer.echo(f"deleted {len(stores)} stores, {sum(info.num_bytes for info in stores) / 1e9:.2f} GB")
+    elif as_json:
+        echo_json(describe_stores(stores))
+    else:
+        typer.echo(store_table(stores))
 
 
 def describe_stores(stores: Sequence[StoreInfo]) -> list[dict[str, Any]]:
