@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import mmap
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,29 +19,21 @@ from cnnforge.system import num_processors
 _RELEASED_BYTES = 64 * 2**20
 
 
-class ImageRows(Protocol):
-    """Decoded images by row."""
+class ImageRows(ABC):
+    """Decoded images by row, uint8; ``shape`` is that of an image: height, width, channels."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and channels of an image."""
-        ...
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] = np.dtype(np.uint8)
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of an image's numbers: uint8."""
-        ...
-
+    @abstractmethod
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images of those rows, shape (rows, height, width, channels), uint8."""
-        ...
+        """Return the images of those rows, shape (rows, height, width, channels)."""
 
-    def announce(self, rows: np.ndarray) -> None:
+    def announce(self, rows: np.ndarray) -> None:  # noqa: B027 - there may be nothing to do
         """Say that those rows will be wanted soon."""
-        ...
 
 
-class StoredRows:
+class StoredRows(ImageRows):
     """Rows of a memory-mapped file, which stays readable when it is deleted meanwhile.
 
     Raises:
@@ -50,7 +43,6 @@ class StoredRows:
 
     def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int]) -> None:
         self.shape = shape
-        self.dtype = np.dtype(np.uint8)
         self._row_bytes = math.prod(shape)
         self._bytes_until_release = _RELEASED_BYTES
         with path.open("rb") as file:
@@ -82,7 +74,7 @@ class StoredRows:
             self._bytes_until_release = _RELEASED_BYTES
 
 
-class StreamedRows:
+class StreamedRows(ImageRows):
     """Rows decoded anew each time they are asked for, on all processors.
 
     Args:
@@ -93,7 +85,6 @@ class StreamedRows:
 
     def __init__(self, images: LabelledImages, settings: DecodeSettings, sha256: np.ndarray) -> None:
         self.shape = settings.shape
-        self.dtype = np.dtype(np.uint8)
         self._images = images
         self._settings = settings
         self._sha256 = sha256
@@ -107,9 +98,6 @@ class StreamedRows:
                 training on anything in its place would be silently wrong.
         """
         return np.stack(list(self._threads.map(self._decode, rows.tolist())))
-
-    def announce(self, rows: np.ndarray) -> None:
-        """Do nothing: reading ahead would decode ahead too."""
 
     def _decode(self, row: int) -> np.ndarray:
         try:
