@@ -1,4 +1,4 @@
-"""The commands ``data check`` and ``data store``: photographs before anyone trains, and the image store."""
+"""The commands ``data download``, ``data check`` and ``data store``: photographs before anyone trains on them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import cnnforge
 @cnnforge.hookimpl
 def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
     """Bring the commands."""
+    yield cnnforge.CommandSpec(
+        name="data download",
+        summary="Download the photographs of a data source.",
+        app="cnnforge_data.download_command:download",
+    )
     yield cnnforge.CommandSpec(
         name="data check",
         summary="Print what photographs there are, what is left out and why, and what occurs twice.",

@@ -42,7 +42,7 @@ def test_every_shell_completes_recipes(complete, shell):
         ("cnnforge run catsdogs --architecture ", "catsdogs_cnn"),
         ("cnnforge show dir", "directory\ndirectory-cnn"),
         ("cnnforge data download ", "catsdogs\ndirectory"),
-        ("cnnforge plugins show cnnforge:d", "cnnforge:directory"),
+        ("cnnforge plugins show cnnforge:di", "cnnforge:directory"),
         ("cnnforge runs --sort acc", "accuracy"),
         ("cnnforge run nothing-like-this", ""),
     ],
