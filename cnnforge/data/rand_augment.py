@@ -34,7 +34,8 @@ def random_operations(
     strengths = magnitude * generator.choice([-1.0, 1.0], _NUM_OPERATIONS)
     for index, strength in zip(indices, strengths, strict=True):
         if index < len(_GEOMETRY):
-            inverse = inverse @ _about_centre(*_GEOMETRY[index](strength), height, width)
+            linear, shift = _GEOMETRY[index](strength)
+            inverse = inverse @ _about_centre(linear, shift, height, width)
         else:
             changes.append(partial(_PIXELS[index - len(_GEOMETRY)], strength=strength))
     return inverse, changes
@@ -67,7 +68,8 @@ _GEOMETRY: tuple[Callable[[float], tuple[np.ndarray, tuple[float, float]]], ...]
 
 def _by_table(image: Pixels, table: np.ndarray) -> Pixels:
     """Return the image with each level of grey or colour replaced by another."""
-    return np.clip(table, 0, 255).astype(np.uint8)[image]
+    levels: Pixels = np.clip(table, 0, 255).astype(np.uint8)
+    return levels[image]
 
 
 def _brightness(image: Pixels, strength: float) -> Pixels:

@@ -58,7 +58,8 @@ def assign(
         high = low + fractions[split]
         splits[movable & (positions >= low) & (positions < high)] = split
         low = high
-    notes = _note_missing(missing) if fixed is not None else []
+    of_their_own = [] if fixed is None else [SPLITS[split] for split in missing]
+    notes = [f"the data have no {name} split of their own: it is cut out of train" for name in of_their_own]
     for label, name in enumerate(class_names):
         rows = np.flatnonzero(movable & (labels == label))
         notes += _fill_empty(splits, positions, rows, sorted([TRAIN, *missing]), name)
@@ -77,10 +78,6 @@ def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence
             f"expected usable images of every class in every split that the data have, received: {'; '.join(lacking)}",
             hint="add photographs of those classes, or take the classes or the split out of the data",
         )
-
-
-def _note_missing(missing: Sequence[int]) -> list[str]:
-    return [f"the data have no {SPLITS[split]} split of their own: it is cut out of train" for split in missing]
 
 
 def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wanted: list[int], name: str) -> list[str]:

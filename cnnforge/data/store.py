@@ -177,12 +177,8 @@ def building(key: str, location: str, settings: DecodeSettings, image_identities
             yield temporary
             _sync(temporary / IMAGES)
             np.save(temporary / _IDENTITIES, image_identities, allow_pickle=False)
-            description = {
-                "location": location,
-                "num_images": len(image_identities),
-                "settings": settings_key(settings),
-            }
-            files.write_json(temporary / _DESCRIPTION, description)
+            facts = {"location": location, "num_images": len(image_identities), "settings": settings_key(settings)}
+            files.write_json(temporary / _DESCRIPTION, facts)
             shutil.rmtree(folder / key, ignore_errors=True)  # a damaged one, or one that can be completed now
             temporary.rename(folder / key)
         finally:

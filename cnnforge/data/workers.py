@@ -95,15 +95,16 @@ def _workers(task: Task) -> Iterator[_Submit]:
     On an error or interrupt the processes are ended at once.
     """
     executor: Executor
+    read: Callable[[list[int]], Part]
     if _can_be_sent(task):
         context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
         executor = ProcessPoolExecutor(num_processors(), context, initializer=_start_process, initargs=(task,))
-        submit = partial(executor.submit, _read_rows_of_process)
+        read = _read_rows_of_process
     else:
         executor = ThreadPoolExecutor(num_processors())
-        submit = partial(executor.submit, _read_rows, task)
+        read = partial(_read_rows, task)
     try:
-        yield submit
+        yield lambda rows: executor.submit(read, rows)
     except BaseException:
         # terminate_workers() from Python 3.14 on
         for process in (getattr(executor, "_processes", None) or {}).values():

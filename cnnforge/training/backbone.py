@@ -150,11 +150,11 @@ def _features(
                 _compute(backbone, data, rows, path, reporter)
     os.utime(path)
     _remove_oldest(path.parent)
-    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     how = "computed before" if is_known else f"computed once, in {time.perf_counter() - start:.0f} s"
-    size = "×".join(f"{side:,}" for side in found.shape[1:])
+    size = "×".join(f"{side:,}" for side in features.shape[1:])
     reporter.finish(f"Backbone frozen: {size} features of {len(rows):,} images {how}; the head trains on them")
-    return found
+    return features
 
 
 def _compute(backbone: keras.Model, data: PreparedData, rows: np.ndarray, path: Path, reporter: Reporter) -> None:
