@@ -7,7 +7,6 @@ import mmap
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,14 +19,13 @@ _RELEASED_BYTES = 64 * 2**20
 
 
 class ImageRows(ABC):
-    """Decoded images by row, uint8; ``shape`` is that of an image: height, width, channels."""
+    """Decoded images by row; ``shape`` is that of an image: height, width, channels."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any] = np.dtype(np.uint8)
 
     @abstractmethod
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return the images of those rows, shape (rows, height, width, channels)."""
+        """Return the images of those rows, shape (rows, height, width, channels), uint8."""
 
     def announce(self, rows: np.ndarray) -> None:  # noqa: B027 - there may be nothing to do
         """Say that those rows will be wanted soon."""
@@ -97,7 +95,10 @@ class StreamedRows(ImageRows):
             DataError: An image is no longer what it was when it was scanned. Its split and label rest on that, so
                 training on anything in its place would be silently wrong.
         """
-        return np.stack(list(self._threads.map(self._decode, rows.tolist())))
+        batch = np.empty((len(rows), *self.shape), np.uint8)
+        for position, pixels in enumerate(self._threads.map(self._decode, rows.tolist())):
+            batch[position] = pixels
+        return batch
 
     def _decode(self, row: int) -> np.ndarray:
         try:

@@ -40,15 +40,12 @@ def open_source(resolved: ResolvedRecipe) -> LabelledImages:
         PluginError: The source breaks the contract.
     """
     spec, plugin = resolved.data_source.spec, resolved.data_source.plugin
-    images = import_deferred(spec.open, f"data source {spec.name!r} of plugin {plugin}")(resolved.data_options)
+    owner = f"data source {spec.name!r} of plugin {plugin}"
+    images = import_deferred(spec.open, owner)(resolved.data_options)
     if not isinstance(images, LabelledImages):
-        raise PluginError(
-            f"data source {spec.name!r} of plugin {plugin}: expected cnnforge.LabelledImages,"
-            f" received {type(images).__name__}"
-        )
-    problems = images.problems()
-    if problems:
-        raise PluginError(f"data source {spec.name!r} of plugin {plugin}: {'; '.join(problems)}")
+        raise PluginError(f"{owner}: expected cnnforge.LabelledImages, received {type(images).__name__}")
+    if problems := images.problems():
+        raise PluginError(f"{owner}: {'; '.join(problems)}")
     if len(images.class_names) < 2:
         raise DataError(
             f"expected at least two classes, received {len(images.class_names)}: {', '.join(images.class_names)}"

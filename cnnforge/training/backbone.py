@@ -70,7 +70,7 @@ class FeatureRows(ImageRows):
     """
 
     def __init__(self, features: np.ndarray, rows: np.ndarray) -> None:
-        self.shape, self.dtype = features.shape[1:], features.dtype
+        self.shape = features.shape[1:]
         self._features = features
         self._rows = rows
 
