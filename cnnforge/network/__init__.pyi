@@ -5,10 +5,9 @@ from .building import (
     compile_model as compile_model,
     compiled_model as compiled_model,
     trained_model as trained_model,
-    wants_pretrained as wants_pretrained,
-    weights_follow as weights_follow,
 )
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
+from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (
     finalize_constants as finalize_constants,
     leaves as leaves,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 
 import keras
@@ -12,10 +11,9 @@ import keras
 from cnnforge.errors import CnnforgeError, PluginError, RecipeError
 from cnnforge.host import ArchitectureSpec, Entry, Options, import_deferred
 from cnnforge.network import components
+from cnnforge.network.pretrained import weights_follow
 from cnnforge.network.weights import load_weights
 from cnnforge.recipe import ResolvedRecipe
-
-_WANTS_PRETRAINED = ContextVar("pretrained weights are wanted", default=True)
 
 
 def build_model(resolved: ResolvedRecipe, num_classes: int, *, policy: str = "float32") -> keras.Model:
@@ -60,25 +58,6 @@ def build_network(
             raise PluginError(f"{owner} failed: {type(error).__name__}: {error}") from error
     _check(model, input_shape, num_classes, owner)
     return model
-
-
-def wants_pretrained() -> bool:
-    """Return whether ``build`` should load pretrained weights; asked there, by architectures that have some.
-
-    False when CNNForge builds the network of a run that has been trained: its own weights follow, all of them, so that
-    nobody needs the file or the download a second time. Everything but the weights must be the same.
-    """
-    return _WANTS_PRETRAINED.get()
-
-
-@contextmanager
-def weights_follow() -> Iterator[None]:
-    """Let networks that are built within it leave their pretrained weights out."""
-    token = _WANTS_PRETRAINED.set(False)
-    try:
-        yield
-    finally:
-        _WANTS_PRETRAINED.reset(token)
 
 
 def trained_model(resolved: ResolvedRecipe, num_classes: int, weights: Path, sha256: str | None) -> keras.Model:
