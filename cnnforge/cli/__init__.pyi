@@ -6,7 +6,11 @@ from .common import (
     registry as registry,
     resolve_recipe as resolve_recipe,
 )
-from .completion import complete_export_formats as complete_export_formats, complete_runs as complete_runs
+from .completion import (
+    complete_data_sources as complete_data_sources,
+    complete_export_formats as complete_export_formats,
+    complete_runs as complete_runs,
+)
 from .console import main as main
 from .options import (
     ArchitectureOption as ArchitectureOption,

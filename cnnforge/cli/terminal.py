@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-import typer
-
-from cnnforge.system import DownloadProgress, Reporter
+from cnnforge.system import Reporter
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _LOG_SECONDS = 15.0  # between two progress lines where there is no terminal
-_LOG_BYTES = 50_000_000  # between two lines of a download of unknown size
 
 
 def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
@@ -119,39 +114,3 @@ class TerminalReporter(Reporter):
             self._bar.stop()
         self._bar = self._task = None
         self._label = ""
-
-
-@contextlib.contextmanager
-def download_progress(label: str) -> Iterator[DownloadProgress]:
-    """Yield a function to report the progress of a download to, which shows it on standard error."""
-    if not sys.stderr.isatty():
-        yield _DownloadLines(label)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done_bytes, total_bytes: bar.update(task, completed=done_bytes, total=total_bytes)
-
-
-class _DownloadLines:
-    """A line for every tenth of the whole, or every 50 MB where the whole is unknown."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._next_bytes = 0.0
-
-    def __call__(self, done_bytes: int, total_bytes: int | None) -> None:
-        if done_bytes < self._next_bytes:
-            return
-        self._next_bytes = min(done_bytes + (total_bytes / 10 if total_bytes else _LOG_BYTES), total_bytes or 1e18)
-        whole = f" of {total_bytes / 1e6:.0f}" if total_bytes else ""
-        typer.echo(f"{self._label}: {done_bytes / 1e6:.0f}{whole} MB", err=True)

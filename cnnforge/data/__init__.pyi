@@ -13,9 +13,8 @@ from .feed import (
     epoch_order as epoch_order,
 )
 from .image_rows import ImageRows as ImageRows
-from .inspect import data_lines as data_lines, describe_data as describe_data
 from .known_pixels import KnownPixels as KnownPixels
-from .manifest import Manifest as Manifest
+from .manifest import Manifest as Manifest, check_unchanged as check_unchanged, data_changes as data_changes
 from .preparing import PreparedData as PreparedData, open_source as open_source, prepare as prepare
 from .scanned import FORMAT_NAMES as FORMAT_NAMES
 from .scanning import Progress as Progress, Scan as Scan, scan as scan
@@ -28,4 +27,3 @@ from .store import (
     settings_key as settings_key,
     stores_dir as stores_dir,
 )
-from .unchanged import check_unchanged as check_unchanged, data_changes as data_changes

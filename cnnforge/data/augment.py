@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
-from cnnforge.data.rand_augment import random_operations
+from cnnforge.data.rand_augment import Pixels, random_operations, rotation
 from cnnforge.errors import PluginError
 from cnnforge.recipe import AugmentationSection
 
 _ASPECT = 4 / 3  # of a random crop: from 3:4 to 4:3, as in Inception (Szegedy et al. 2015, arXiv:1409.4842)
 _ERASED_AREA = (0.02, 0.25)  # of the image (Zhong et al. 2017, arXiv:1708.04896)
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-
-Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +44,8 @@ class ExtraAugmentation:
         except Exception as error:
             raise PluginError(f"{self.owner}: {type(error).__name__}: {error}") from error
         if not isinstance(varied, np.ndarray) or varied.dtype != np.uint8 or varied.shape != images.shape:
-            found = getattr(varied, "shape", ""), getattr(varied, "dtype", "")
-            received = f"{type(varied).__name__} {found[0]} {found[1]}".strip()
+            shape, dtype = getattr(varied, "shape", ""), getattr(varied, "dtype", "")
+            received = f"{type(varied).__name__} {shape} {dtype}".strip()
             raise PluginError(f"{self.owner}: expected images of shape {images.shape} and uint8, received {received}")
         return varied
 
@@ -85,14 +82,12 @@ def _augment_image(image: Pixels, settings: AugmentationSection, generator: np.r
     height, width, channels = image.shape
     inverse = _geometry(height, width, settings, generator)
     color = _color(channels, settings, generator)
-    operations = random_operations(settings.rand_augment, height, width, generator)
-    for operation in operations:
-        inverse = inverse @ operation.inverse
+    inverse, changes = random_operations(settings.rand_augment, inverse, height, width, generator)
     image = _warp(image, inverse)
     if color is not None:
         image = np.asarray(cv2.transform(image, color), np.uint8).reshape(height, width, channels)
-    for operation in operations:
-        image = operation.pixels(image)
+    for change in changes:
+        image = change(image)
     if generator.random() < settings.erasing:
         image = _erase(image, generator)
     return image
@@ -104,11 +99,10 @@ def _geometry(height: int, width: int, settings: AugmentationSection, generator:
     aspect = np.exp(generator.uniform(-np.log(_ASPECT), np.log(_ASPECT))) if settings.crop < 1 else 1.0
     scale = np.minimum(1, [np.sqrt(area * aspect), np.sqrt(area / aspect)])
     place = generator.uniform(-1, 1, 2) * (1 - scale) / 2 + generator.uniform(-1, 1, 2) * settings.translation
-    angle = np.deg2rad(generator.uniform(-settings.rotation, settings.rotation))
+    turn = rotation(generator.uniform(-settings.rotation, settings.rotation))
     mirror = np.where(generator.random(2) < 0.5, -1, 1) * (settings.flip != "none") + (settings.flip == "none")
     if settings.flip != "both":
         mirror[1] = 1
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = np.array([width - 1, height - 1]) / 2
     matrix = np.eye(3)
     matrix[:2, :2] = turn @ np.diag(scale * mirror)

@@ -95,7 +95,7 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if index < self.first_batch:
-            return self._empty_batch()
+            return self._as_they_are(self._order[:0])
         try:
             return self._batch(index)
         except CnnforgeError as error:
@@ -103,20 +103,20 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
             raise
 
     def _batch(self, index: int) -> tuple[np.ndarray, ...]:
-        chosen = self._chosen(index)
-        self.images.announce(self.rows[self._chosen(index + _ANNOUNCED_BATCHES)])
-        images, targets = self.images.gather(self.rows[chosen]), self.targets[chosen]
+        positions = self._positions(index)
+        self.images.announce(self.rows[self._positions(index + _ANNOUNCED_BATCHES)])
+        images, targets, *weights = self._as_they_are(positions)
         if self.augment is not None:
             randomness = _generator(self.shuffle_seed or 0, self._epoch, index, self._shard)
             images, targets = self.augment(images, targets, randomness)
         self._ready[index] = time.perf_counter()
-        return (images, targets) if self._weights is None else (images, targets, self._weights[chosen])
+        return images, targets, *weights
 
-    def _empty_batch(self) -> tuple[np.ndarray, ...]:
-        images = np.empty((0, *self.images.shape), self.images.dtype)
-        return (images, self.targets[:0]) if self._weights is None else (images, self.targets[:0], self._weights[:0])
+    def _as_they_are(self, positions: np.ndarray) -> tuple[np.ndarray, ...]:
+        images, targets = self.images.gather(self.rows[positions]), self.targets[positions]
+        return (images, targets) if self._weights is None else (images, targets, self._weights[positions])
 
-    def _chosen(self, index: int) -> np.ndarray:
+    def _positions(self, index: int) -> np.ndarray:
         return self._order[index * self.batch_size : (index + 1) * self.batch_size][self._shard :: self._num_shards]
 
     @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import mmap
+from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,29 +18,20 @@ from cnnforge.system import num_processors
 _RELEASED_BYTES = 64 * 2**20
 
 
-class ImageRows(Protocol):
-    """Decoded images by row."""
+class ImageRows(ABC):
+    """Decoded images by row; ``shape`` is that of an image: height, width, channels."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Height, width and channels of an image."""
-        ...
+    shape: tuple[int, ...]
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of an image's numbers: uint8."""
-        ...
-
+    @abstractmethod
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the images of those rows, shape (rows, height, width, channels), uint8."""
-        ...
 
-    def announce(self, rows: np.ndarray) -> None:
+    def announce(self, rows: np.ndarray) -> None:  # noqa: B027 - there may be nothing to do
         """Say that those rows will be wanted soon."""
-        ...
 
 
-class StoredRows:
+class StoredRows(ImageRows):
     """Rows of a memory-mapped file, which stays readable when it is deleted meanwhile.
 
     Raises:
@@ -50,7 +41,6 @@ class StoredRows:
 
     def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int]) -> None:
         self.shape = shape
-        self.dtype = np.dtype(np.uint8)
         self._row_bytes = math.prod(shape)
         self._bytes_until_release = _RELEASED_BYTES
         with path.open("rb") as file:
@@ -82,7 +72,7 @@ class StoredRows:
             self._bytes_until_release = _RELEASED_BYTES
 
 
-class StreamedRows:
+class StreamedRows(ImageRows):
     """Rows decoded anew each time they are asked for, on all processors.
 
     Args:
@@ -93,7 +83,6 @@ class StreamedRows:
 
     def __init__(self, images: LabelledImages, settings: DecodeSettings, sha256: np.ndarray) -> None:
         self.shape = settings.shape
-        self.dtype = np.dtype(np.uint8)
         self._images = images
         self._settings = settings
         self._sha256 = sha256
@@ -106,10 +95,10 @@ class StreamedRows:
             DataError: An image is no longer what it was when it was scanned. Its split and label rest on that, so
                 training on anything in its place would be silently wrong.
         """
-        return np.stack(list(self._threads.map(self._decode, rows.tolist())))
-
-    def announce(self, rows: np.ndarray) -> None:
-        """Do nothing: reading ahead would decode ahead too."""
+        batch = np.empty((len(rows), *self.shape), np.uint8)
+        for position, pixels in enumerate(self._threads.map(self._decode, rows.tolist())):
+            batch[position] = pixels
+        return batch
 
     def _decode(self, row: int) -> np.ndarray:
         try:

@@ -1,4 +1,4 @@
-"""Pixels that an image store has already, for whoever comes with a file instead of a data source."""
+"""Images that a store has already, found by their identity: for a scan, and for whoever comes with a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,37 @@ from cnnforge.data import store
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import StoredRows
 from cnnforge.data.scanned import ScannedImages
+
+
+class KnownImages:
+    """The images of a finished store.
+
+    Raises:
+        Exception: Of whatever kind: the store is damaged, has no pixels or no images, or is removed this moment.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+        keys = _keys(store.load_identities(folder))
+        if not len(keys):
+            raise ValueError(f"expected images in {folder}")
+        self.scanned = ScannedImages.load(folder, len(keys))
+        self.pixels = StoredRows(folder / store.IMAGES, len(keys), shape)
+        self._order = np.argsort(keys)
+        self._sorted = keys[self._order]
+
+    def rows_of(self, identities: np.ndarray) -> np.ndarray:
+        """Return the row of each identity, -1 where the store has none of it."""
+        keys = _keys(identities)
+        positions = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
+        return np.where(self._sorted[positions] == keys, self._order[positions], -1)
+
+
+def open_known(folder: Path, shape: tuple[int, int, int]) -> KnownImages | None:
+    """Return the images of a store, or None where it is of no use."""
+    try:
+        return KnownImages(folder, shape)
+    except Exception:  # as there
+        return None
 
 
 class KnownPixels:
@@ -30,7 +61,7 @@ class KnownPixels:
             for info in reversed(store.list_stores())
             if info.settings == wanted
         ]
-        self._opened: dict[Path, _OpenStore | None] = {}
+        self._opened: dict[Path, KnownImages | None] = {}
 
     def find(self, place: str, signature: str) -> np.ndarray | None:
         """Return the pixels of a file, shape (height, width, channels), or None where no store has them.
@@ -40,44 +71,20 @@ class KnownPixels:
             signature: What the data source's signature of it would be.
         """
         for prefix, folder in self._places:
-            if place.startswith(prefix) and (found := self._open(folder)):
-                identity = store.identities([place.removeprefix(prefix)], [signature])[0]
-                if (pixels := found.find(identity)) is not None:
+            if place.startswith(prefix) and (known := self._open(folder)):
+                rows = known.rows_of(store.identities([place.removeprefix(prefix)], [signature]))
+                if rows[0] >= 0 and int(rows[0]) not in known.scanned.reasons:
+                    pixels: np.ndarray = known.pixels.gather(rows)[0]
                     return pixels
         return None
 
-    def _open(self, folder: Path) -> _OpenStore | None:
+    def _open(self, folder: Path) -> KnownImages | None:
         if folder not in self._opened:
-            try:
-                self._opened[folder] = _OpenStore(folder, self._shape)
-            except Exception:  # damaged in whatever way, without pixels, or removed this moment
-                self._opened[folder] = None
+            store.find(folder.name)  # notes the use
+            self._opened[folder] = open_known(folder, self._shape)
         return self._opened[folder]
 
 
-class _OpenStore:
-    """A store and the order of its images by identity, which takes 16 bytes an image."""
-
-    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
-        store.find(folder.name)  # notes the use
-        self._identities = store.load_identities(folder)
-        self._rows = StoredRows(folder / store.IMAGES, len(self._identities), shape)
-        self._reasons = ScannedImages.load(folder, len(self._identities)).reasons
-        keys = _keys(self._identities)
-        self._order = np.argsort(keys)
-        self._keys = keys[self._order]
-
-    def find(self, identity: np.ndarray) -> np.ndarray | None:
-        position = int(np.searchsorted(self._keys, _keys(identity[None])[0]))
-        if position == len(self._keys):
-            return None
-        row = int(self._order[position])
-        if row in self._reasons or not np.array_equal(self._identities[row], identity):
-            return None
-        pixels: np.ndarray = self._rows.gather(np.array([row]))[0]
-        return pixels
-
-
 def _keys(identities: np.ndarray) -> np.ndarray:
-    """Return the first eight of each identity's sixteen bytes as a number."""
-    return np.ascontiguousarray(identities[:, :8]).view(np.uint64)[:, 0]
+    """Return identities, 16 bytes each, as values that can be sorted and compared."""
+    return np.ascontiguousarray(identities).view("S16").ravel()

@@ -1,11 +1,11 @@
-"""The manifest: every image seen, with its split, or why it was left out."""
+"""The manifest: every image seen, with its split, or why it was left out; and how two of them differ."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,9 +14,11 @@ import numpy as np
 
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.data.splits import LEFT_OUT
+from cnnforge.errors import DataError
 from cnnforge.images import SPLITS, LeftOut
-from cnnforge.system import files
+from cnnforge.system import files, read_lines
 
+_SHOWN = 5
 _FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".gif": "GIF", ".webp": "WEBP", ".bmp": "BMP"}
 
 
@@ -57,8 +59,8 @@ class Manifest:
 
     def faults(self) -> dict[str, str]:
         """Return what should have been a photograph and could not be used: name to reason."""
-        found = {item.name: item.reason for item in self.left_out if item.is_fault}
-        return found | {self.names[row]: reason for row, reason in self.reasons.items()}
+        of_source = {item.name: item.reason for item in self.left_out if item.is_fault}
+        return of_source | {self.names[row]: reason for row, reason in self.reasons.items()}
 
     def fingerprint(self) -> str:
         """Return a hash of every image's name, content, class and split."""
@@ -91,7 +93,7 @@ class Manifest:
         usable = np.flatnonzero(self.splits != LEFT_OUT).tolist()
         said = [_FORMATS.get(PurePosixPath(self.names[row]).suffix.lower()) for row in usable]
         formats = [FORMAT_NAMES[number] for number in self.scanned.formats[usable]]
-        return sum(name is not None and name != found for name, found in zip(said, formats, strict=True))
+        return sum(name is not None and name != actual for name, actual in zip(said, formats, strict=True))
 
     def write(self, path: Path) -> None:
         """Write one JSON object a line: the images in the source's order, then the files it put aside."""
@@ -123,3 +125,49 @@ class Manifest:
 
 def _group_numbers(groups: Sequence[np.ndarray]) -> dict[int, int]:
     return {int(row): number for number, group in enumerate(groups, start=1) for row in group}
+
+
+def check_unchanged(fingerprint: str, path: Path, manifest: Manifest) -> None:
+    """Compare the images found now with those that a run was started with.
+
+    Args:
+        fingerprint: Of the images that it was started with.
+        path: The manifest that was written then, in the run's directory.
+        manifest: Of the images found now.
+
+    Raises:
+        DataError: They differ; the message says which images are new, missing or changed.
+    """
+    if fingerprint == manifest.fingerprint():
+        return
+    before = {line["name"]: line for line in read_lines(path) if "name" in line}
+    now = {line["name"]: line for line in manifest.lines()}
+    raise DataError(
+        f"expected the images that {path.parent} was started with, received others:\n"
+        + "\n".join(f"  {line}" for line in data_changes(before, now)),
+        hint="put them back, start a new run, or go on with what there is now: --accept-changes",
+    )
+
+
+def data_changes(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each kind of difference between two manifests, lines by name, with the first few names."""
+    both = [name for name in now if name in before]
+    kinds = {
+        "new": [name for name in now if name not in before],
+        "missing": [name for name in before if name not in now],
+        "changed content": [name for name in both if _differ(before[name], now[name], "sha256", "left_out")],
+        "another class": [name for name in both if _differ(before[name], now[name], "class")],
+        "another split": [
+            name
+            for name in both
+            if not _differ(before[name], now[name], "sha256", "left_out") and _differ(before[name], now[name], "split")
+        ],
+    }
+    for kind, names in kinds.items():
+        if names:
+            more = ", …" if len(names) > _SHOWN else ""
+            yield f"{len(names)} {kind}: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _differ(one: Mapping[str, Any], other: Mapping[str, Any], *keys: str) -> bool:
+    return any(one.get(key) != other.get(key) for key in keys)

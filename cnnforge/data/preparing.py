@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from cnnforge.data.duplicates import exact_groups, near_groups
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanning import Progress, Scan, scan
-from cnnforge.data.splits import LEFT_OUT, SplitSettings, assign, position
+from cnnforge.data.splits import LEFT_OUT, assign, position
 from cnnforge.errors import DataError, PluginError
 from cnnforge.host import import_deferred
-from cnnforge.images import SPLITS, LabelledImages
+from cnnforge.images import SPLITS, LabelledImages, read_at
 from cnnforge.recipe import DataSection, ResolvedRecipe
 
 _SHOWN_FAULTS = 5
@@ -39,15 +40,12 @@ def open_source(resolved: ResolvedRecipe) -> LabelledImages:
         PluginError: The source breaks the contract.
     """
     spec, plugin = resolved.data_source.spec, resolved.data_source.plugin
-    images = import_deferred(spec.open, f"data source {spec.name!r} of plugin {plugin}")(resolved.data_options)
+    owner = f"data source {spec.name!r} of plugin {plugin}"
+    images = import_deferred(spec.open, owner)(resolved.data_options)
     if not isinstance(images, LabelledImages):
-        raise PluginError(
-            f"data source {spec.name!r} of plugin {plugin}: expected cnnforge.LabelledImages,"
-            f" received {type(images).__name__}"
-        )
-    problems = images.problems()
-    if problems:
-        raise PluginError(f"data source {spec.name!r} of plugin {plugin}: {'; '.join(problems)}")
+        raise PluginError(f"{owner}: expected cnnforge.LabelledImages, received {type(images).__name__}")
+    if problems := images.problems():
+        raise PluginError(f"{owner}: {'; '.join(problems)}")
     if len(images.class_names) < 2:
         raise DataError(
             f"expected at least two classes, received {len(images.class_names)}: {', '.join(images.class_names)}"
@@ -73,15 +71,14 @@ def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection)
     labels = np.asarray(images.labels, np.int32)
     reasons = dict(scanned.reasons)
     _check_faults(images, reasons, data)
-    usable = _without(len(images), reasons)
+    usable = np.delete(np.arange(len(images)), list(reasons))
     groups = [usable[group] for group in exact_groups(scanned.sha256[usable])]
     contradictions = _contradictions(groups, labels, images)
     reasons |= contradictions
-    usable = _without(len(images), reasons)
+    usable = np.setdiff1d(usable, list(contradictions))
     fixed = None if images.splits is None else np.array([SPLITS.index(split) for split in images.splits])[usable]
-    settings = SplitSettings(data.validation_fraction, data.test_fraction, data.split_seed)
     splits = np.full(len(images), LEFT_OUT, np.int8)
-    splits[usable], notes = assign(scanned.sha256[usable], labels[usable], images.class_names, settings, fixed)
+    splits[usable], notes = assign(scanned.sha256[usable], labels[usable], images.class_names, data, fixed)
     _check_leaks(groups, splits, images.names, data)
     near = [usable[group] for group in near_groups(scanned.perceptual_hashes[usable], scanned.sha256[usable])]
     warnings = [*scan_result.notes, *notes, *_warnings(contradictions, near, splits, labels[usable], images)]
@@ -107,16 +104,16 @@ def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSec
 
 def _contradictions(groups: Sequence[np.ndarray], labels: np.ndarray, images: LabelledImages) -> dict[int, str]:
     """Return the photographs that are in two classes at once: nobody can say which label is right, so none is used."""
-    found = {}
+    reasons = {}
     for group in groups:
         if len(np.unique(labels[group])) > 1:
             for row in group.tolist():
                 other = next(r for r in group.tolist() if labels[r] != labels[row])
-                found[row] = (
+                reasons[row] = (
                     f"labelled twice: the same photograph is {images.names[other]},"
                     f" class {images.class_names[labels[other]]}"
                 )
-    return found
+    return reasons
 
 
 def _check_leaks(groups: Sequence[np.ndarray], splits: np.ndarray, names: Sequence[str], data: DataSection) -> None:
@@ -141,48 +138,34 @@ def _warnings(
     labels: np.ndarray,
     images: LabelledImages,
 ) -> list[str]:
-    found = []
+    warnings = []
     if contradictions:
-        found.append(f"{len(contradictions)} images are left out because the same photograph is in another class too")
+        warnings.append(
+            f"{len(contradictions)} images are left out because the same photograph is in another class too"
+        )
     across = sum(len(np.unique(splits[group])) > 1 for group in near)
     if across:
-        found.append(f"{across} groups of nearly identical photographs lie across splits (see the manifest)")
+        warnings.append(f"{across} groups of nearly identical photographs lie across splits (see the manifest)")
     counts = np.bincount(labels, minlength=len(images.class_names))
     if counts.max() >= 10 * max(1, counts.min()):
         rare, common = images.class_names[int(counts.argmin())], images.class_names[int(counts.argmax())]
-        found.append(
+        warnings.append(
             f"class {rare!r} has {counts.min()} images, class {common!r} {counts.max()}: accuracy will hide it"
         )
-    return found
-
-
-def _without(num_images: int, reasons: dict[int, str]) -> np.ndarray:
-    keep = np.ones(num_images, np.bool_)
-    keep[list(reasons)] = False
-    return np.flatnonzero(keep)
-
-
-@dataclass(frozen=True, slots=True)
-class _SubsetReader:
-    read: Callable[[int], bytes | np.ndarray]
-    rows: tuple[int, ...]
-
-    def __call__(self, index: int) -> bytes | np.ndarray:
-        return self.read(self.rows[index])
+    return warnings
 
 
 def _subset(images: LabelledImages, share: float) -> LabelledImages:
     """Return that share of the images, chosen by a hash of their names, so that a larger share contains a smaller."""
     if share == 1:
         return images
-    chosen = [
-        row for row, name in enumerate(images.names) if position(name.encode("utf-8", "surrogatepass"), 0) < share
-    ]
+    positions = [position(name.encode("utf-8", "surrogatepass"), 0) for name in images.names]
+    rows = tuple(row for row, place in enumerate(positions) if place < share)
     return replace(
         images,
-        names=[images.names[row] for row in chosen],
-        labels=[images.labels[row] for row in chosen],
-        splits=None if images.splits is None else [images.splits[row] for row in chosen],
-        signatures=None if images.signatures is None else [images.signatures[row] for row in chosen],
-        read=_SubsetReader(images.read, tuple(chosen)),
+        names=[images.names[row] for row in rows],
+        labels=[images.labels[row] for row in rows],
+        splits=None if images.splits is None else [images.splits[row] for row in rows],
+        signatures=None if images.signatures is None else [images.signatures[row] for row in rows],
+        read=partial(read_at, images.read, rows),
     )

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +15,15 @@ import numpy as np
 from cnnforge.data import store
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import ImageRows, StoredRows, StreamedRows
+from cnnforge.data.known_pixels import open_known
 from cnnforge.data.scanned import ScannedImages
-from cnnforge.data.workers import PixelWriter, Record, Task, read_all
+from cnnforge.data.workers import Task, read_all, write_pixels
 from cnnforge.errors import StorageError
 from cnnforge.images import LabelledImages
 from cnnforge.system import storage_errors
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
-
-_COPIED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,12 @@ class _Job:
     progress: Progress
 
     @property
-    def row_bytes(self) -> int:
-        return math.prod(self.settings.shape)
+    def num_bytes(self) -> int:
+        return len(self.images) * math.prod(self.settings.shape)
 
     @property
-    def num_bytes(self) -> int:
-        return len(self.images) * self.row_bytes
+    def gigabytes(self) -> str:
+        return f"{self.num_bytes / 1e9:.3g} GB"
 
 
 def scan(images: LabelledImages, settings: DecodeSettings, mode: str, progress: Progress) -> Scan:
@@ -74,16 +73,21 @@ def scan(images: LabelledImages, settings: DecodeSettings, mode: str, progress: 
     if images.signatures is None or mode == "memory":
         return _scan_unkept(job, mode)
     identities = store.identities(images.names, images.signatures)
-    keep_pixels = mode != "off" and (_fits(job, identities) or _go_without(job, mode))
+    keep_pixels = mode != "off"
+    notes: tuple[str, ...] = ()
+    if keep_pixels and not _fits(job, identities):
+        problem = f"decoded, the images take {job.gigabytes} and the cache may hold {store.limit_bytes() / 1e9:.3g} GB"
+        hint = "raise CNNFORGE_CACHE_GB, name a larger disk with CNNFORGE_CACHE_DIR, or set data.store=auto"
+        notes = _note_or_refuse(mode, problem, hint)
+        keep_pixels = False
     key = store.store_key(settings, identities, has_pixels=keep_pixels)
-    notes = (_no_room(job),) if mode == "auto" and not keep_pixels else ()
-    found = _open(job, key, notes, keep_pixels=keep_pixels)
-    if found is None:
+    result = _open(job, key, keep_pixels=keep_pixels)
+    if result is None:
         with store.locked(key):
             # Another process may have built it while this one waited.
-            found = _open(job, key, notes, keep_pixels=keep_pixels)
-            found = found or _build(job, key, identities, notes, keep_pixels=keep_pixels)
-    return found
+            result = _open(job, key, keep_pixels=keep_pixels)
+            result = result or _build(job, key, identities, keep_pixels=keep_pixels)
+    return replace(result, notes=notes)
 
 
 def _fits(job: _Job, identities: np.ndarray) -> bool:
@@ -92,24 +96,18 @@ def _fits(job: _Job, identities: np.ndarray) -> bool:
     return store.find(key) is not None or store.make_room(job.num_bytes)
 
 
-def _go_without(job: _Job, mode: str) -> bool:
-    if mode == "auto":
-        return False
-    raise StorageError(
-        _no_room(job).partition(":")[0] + f", received data.store={mode}",
-        hint="raise CNNFORGE_CACHE_GB, name a larger disk with CNNFORGE_CACHE_DIR, or set data.store=auto",
-    )
+def _note_or_refuse(mode: str, problem: str, hint: str) -> tuple[str, ...]:
+    """Return what the user should know where pixels cannot be kept.
+
+    Raises:
+        StorageError: The mode asks for just that.
+    """
+    if mode != "auto":
+        raise StorageError(f"{problem}, received data.store={mode}", hint=hint)
+    return (f"{problem}: they are decoded again in every epoch",)
 
 
-def _no_room(job: _Job) -> str:
-    limit = store.limit_bytes()
-    return (
-        f"decoded, the images take {job.num_bytes / 1e9:.3g} GB and the cache may hold {limit / 1e9:.3g} GB:"
-        " they are decoded again in every epoch"
-    )
-
-
-def _open(job: _Job, key: str, notes: tuple[str, ...], *, keep_pixels: bool) -> Scan | None:
+def _open(job: _Job, key: str, *, keep_pixels: bool) -> Scan | None:
     """Return what a store holds; None if there is none, it is damaged, or an image can be read again that could not."""
     folder = store.find(key)
     if folder is None:
@@ -119,7 +117,7 @@ def _open(job: _Job, key: str, notes: tuple[str, ...], *, keep_pixels: bool) -> 
         rows = _rows(job, scanned, folder if keep_pixels else None)
     except Exception:  # damaged in whatever way, or removed by another process this moment: built anew
         return None
-    return None if _is_readable_again(job, scanned) else Scan(scanned, rows, notes)
+    return None if _is_readable_again(job, scanned) else Scan(scanned, rows)
 
 
 def _is_readable_again(job: _Job, scanned: ScannedImages) -> bool:
@@ -138,7 +136,7 @@ def _rows(job: _Job, scanned: ScannedImages, folder: Path | None) -> ImageRows:
     return StoredRows(folder / store.IMAGES, len(job.images), job.settings.shape)
 
 
-def _build(job: _Job, key: str, identities: np.ndarray, notes: tuple[str, ...], *, keep_pixels: bool) -> Scan:
+def _build(job: _Job, key: str, identities: np.ndarray, *, keep_pixels: bool) -> Scan:
     store.remove_leftovers()
     scanned, rows = ScannedImages.empty(len(job.images)), np.arange(len(job.images))
     with store.building(key, job.images.location, job.settings, identities) as folder:
@@ -148,15 +146,20 @@ def _build(job: _Job, key: str, identities: np.ndarray, notes: tuple[str, ...], 
             rows = _take_over(job, identities, scanned, pixels)
         _run(job, rows, scanned, pixels)
         scanned.save(folder)
-    return Scan(scanned, _rows(job, scanned, store.stores_dir() / key if keep_pixels else None), notes)
+    return Scan(scanned, _rows(job, scanned, store.stores_dir() / key if keep_pixels else None))
 
 
 def _scan_unkept(job: _Job, mode: str) -> Scan:
     """Scan without the cache; the pixels, if kept, are in a file without a name, gone when nobody uses it."""
     scanned, rows = ScannedImages.empty(len(job.images)), np.arange(len(job.images))
-    parent = None if mode == "off" else _temporary_parent(job.num_bytes)
+    parent = None
+    notes: tuple[str, ...] = ()
+    if mode != "off":
+        parent = _temporary_parent(job.num_bytes)
+        if parent is None:
+            problem = f"decoded, the images take {job.gigabytes}, more than half of what memory and disk have free"
+            notes = _note_or_refuse(mode, problem, "set data.store=auto or data.store=off")
     if parent is None:
-        notes = () if mode == "off" else (_no_temporary_room(job, mode),)
         _run(job, rows, scanned, None)
         return Scan(scanned, _rows(job, scanned, None), notes)
     with (
@@ -177,13 +180,6 @@ def _temporary_parent(num_bytes: int) -> Path | None:
     return None
 
 
-def _no_temporary_room(job: _Job, mode: str) -> str:
-    size = f"decoded, the images take {job.num_bytes / 1e9:.3g} GB, more than half of what memory and disk have free"
-    if mode != "auto":
-        raise StorageError(f"{size}, received data.store={mode}", hint="set data.store=auto or data.store=off")
-    return f"{size}: they are decoded again in every epoch"
-
-
 def _allocate(job: _Job, folder: Path) -> Path:
     path = folder / store.IMAGES
     with path.open("wb") as file:
@@ -192,54 +188,28 @@ def _allocate(job: _Job, folder: Path) -> Path:
 
 
 def _take_over(job: _Job, identities: np.ndarray, scanned: ScannedImages, pixels: Path) -> np.ndarray:
-    """Copy what an earlier store of the same origin knows; return the rows still to be read."""
-    similar = _find_similar(job)
-    if similar is None:
+    """Copy what the latest store of the same origin and settings knows; return the rows still to be read."""
+    similar = (
+        open_known(folder, job.settings.shape) for folder in store.find_similar(job.images.location, job.settings)
+    )
+    known = next(filter(None, similar), None)
+    if known is None:
         return np.arange(len(identities))
-    known, old_scanned, old_rows = similar
-    row_of = {identity.tobytes(): row for row, identity in enumerate(known)}
-    for row in old_scanned.unread().tolist():
-        del row_of[known[row].tobytes()]
-    found = np.array([row_of.get(identity.tobytes(), -1) for identity in identities], dtype=np.int64)
-    mine, theirs = np.flatnonzero(found >= 0), found[found >= 0]
-    scanned.take(old_scanned, mine, theirs)
-    with closing(PixelWriter(pixels, job.row_bytes)) as writer:
-        for start in range(0, len(mine), _COPIED_AT_ONCE):
-            part = slice(start, start + _COPIED_AT_ONCE)
-            for row, image in zip(mine[part].tolist(), old_rows.gather(theirs[part]), strict=True):
-                writer.write(row, image)
-    return np.flatnonzero(found < 0)
-
-
-def _find_similar(job: _Job) -> tuple[np.ndarray, ScannedImages, StoredRows] | None:
-    """Return the identities, columns and pixels of the latest store of the same origin and settings."""
-    for folder in store.find_similar(job.images.location, job.settings):
-        try:
-            known = store.load_identities(folder)
-            rows = StoredRows(folder / store.IMAGES, len(known), job.settings.shape)
-            return known, ScannedImages.load(folder, len(known)), rows
-        except Exception:  # noqa: S112 - damaged, without pixels, or removed this moment: the next one
-            continue
-    return None
+    theirs = known.rows_of(identities)
+    theirs[np.isin(theirs, known.scanned.unread())] = -1
+    mine = np.flatnonzero(theirs >= 0)
+    scanned.take(known.scanned, mine, theirs[mine])
+    with pixels.open("r+b") as file:
+        for row in mine.tolist():
+            write_pixels(file, row, known.pixels.gather(theirs[[row]]))
+    return np.flatnonzero(theirs < 0)
 
 
 def _run(job: _Job, rows: np.ndarray, scanned: ScannedImages, pixels: Path | None) -> None:
     """Read and decode the given rows into the columns and, if there is one, the file of pixels."""
     done = 0
-    with closing(read_all(Task(job.images.read, job.settings, pixels), rows)) as results:
-        for records in results:
-            for record in records:
-                _note(scanned, record)
-            done += len(records)
+    with closing(read_all(Task(job.images.read, job.settings, pixels), rows)) as parts:
+        for part_rows, learnt in parts:
+            scanned.take(learnt, np.array(part_rows), np.arange(len(part_rows)))
+            done += len(part_rows)
             job.progress(done, len(rows))
-
-
-def _note(scanned: ScannedImages, record: Record) -> None:
-    row = record.row
-    scanned.sha256[row] = np.frombuffer(record.sha256, np.uint8)
-    scanned.widths[row], scanned.heights[row] = record.width, record.height
-    scanned.formats[row] = record.format
-    scanned.perceptual_hashes[row] = record.perceptual_hash
-    scanned.is_animated[row] = record.is_animated
-    if record.reason is not None:
-        scanned.reasons[row] = record.reason

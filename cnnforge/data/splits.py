@@ -9,24 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from cnnforge.errors import DataError
 from cnnforge.images import SPLITS
+from cnnforge.recipe import DataSection
 
 LEFT_OUT = -1
 TRAIN, VALIDATION, TEST = range(3)
-
-
-@dataclass(frozen=True, slots=True)
-class SplitSettings:
-    """``data.validation_fraction``, ``data.test_fraction`` and ``data.split_seed``."""
-
-    validation_fraction: float
-    test_fraction: float
-    seed: int
 
 
 def position(content: bytes, seed: int) -> float:
@@ -39,7 +30,7 @@ def assign(
     sha256: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
-    settings: SplitSettings,
+    data: DataSection,
     fixed: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """Return the split of each image (0 train, 1 validation, 2 test) and what the user should know of it.
@@ -48,18 +39,18 @@ def assign(
         sha256: Content hashes, shape (images, 32), uint8.
         labels: Class indices, shape (images,).
         class_names: The classes.
-        settings: The fractions and the seed.
+        data: The fractions and the seed.
         fixed: Splits that the source fixes. They are kept; a split that none of the images has is cut out of train.
 
     Raises:
         DataError: A class has too few distinct images to be in every split, or is missing from a fixed one.
     """
-    positions = np.array([position(row.tobytes(), settings.seed) for row in sha256], dtype=float)
+    positions = np.array([position(row.tobytes(), data.split_seed) for row in sha256], dtype=float)
     splits = np.full(len(labels), TRAIN, np.int8) if fixed is None else fixed.astype(np.int8)
     given = {TRAIN} if fixed is None else {TRAIN, *np.unique(splits).tolist()}
     if fixed is not None:
         _check_classes(splits, labels, class_names, given)
-    fractions = {TEST: settings.test_fraction, VALIDATION: settings.validation_fraction}
+    fractions = {TEST: data.test_fraction, VALIDATION: data.validation_fraction}
     missing = [split for split, fraction in fractions.items() if fraction > 0 and split not in given]
     low = 0.0
     movable = splits == TRAIN
@@ -67,7 +58,8 @@ def assign(
         high = low + fractions[split]
         splits[movable & (positions >= low) & (positions < high)] = split
         low = high
-    notes = _note_missing(missing) if fixed is not None else []
+    of_their_own = [] if fixed is None else [SPLITS[split] for split in missing]
+    notes = [f"the data have no {name} split of their own: it is cut out of train" for name in of_their_own]
     for label, name in enumerate(class_names):
         rows = np.flatnonzero(movable & (labels == label))
         notes += _fill_empty(splits, positions, rows, sorted([TRAIN, *missing]), name)
@@ -86,10 +78,6 @@ def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence
             f"expected usable images of every class in every split that the data have, received: {'; '.join(lacking)}",
             hint="add photographs of those classes, or take the classes or the split out of the data",
         )
-
-
-def _note_missing(missing: Sequence[int]) -> list[str]:
-    return [f"the data have no {SPLITS[split]} split of their own: it is cut out of train" for split in missing]
 
 
 def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wanted: list[int], name: str) -> list[str]:

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -65,14 +65,14 @@ def limit_bytes() -> int:
     Raises:
         RecipeError: ``CNNFORGE_CACHE_GB`` is no number.
     """
-    chosen = os.environ.get("CNNFORGE_CACHE_GB")
+    gigabytes = os.environ.get("CNNFORGE_CACHE_GB")
     on_disk = _free_bytes() + sum(info.num_bytes for info in list_stores())
-    if chosen is None:
+    if gigabytes is None:
         return int(on_disk * _FREE_SHARE)
     try:
-        return min(int(float(chosen) * 1e9), on_disk)
+        return min(int(float(gigabytes) * 1e9), on_disk)
     except (ValueError, OverflowError):
-        raise RecipeError(f"expected a number of gigabytes, received CNNFORGE_CACHE_GB={chosen}") from None
+        raise RecipeError(f"expected a number of gigabytes, received CNNFORGE_CACHE_GB={gigabytes}") from None
 
 
 def identities(names: Sequence[str], signatures: Sequence[str]) -> np.ndarray:
@@ -99,8 +99,8 @@ def store_key(settings: DecodeSettings, image_identities: np.ndarray, *, has_pix
 
 def list_stores() -> list[StoreInfo]:
     """Return the finished stores, the least recently used first."""
-    found = [_describe(path.parent) for path in stores_dir().glob(f"[!.]*/{_DESCRIPTION}")]
-    return sorted((info for info in found if info), key=lambda info: info.last_used)
+    stores = [_describe(path.parent) for path in stores_dir().glob(f"[!.]*/{_DESCRIPTION}")]
+    return sorted(filter(None, stores), key=lambda info: info.last_used)
 
 
 def remove_store(info: StoreInfo) -> bool:
@@ -111,13 +111,15 @@ def remove_store(info: StoreInfo) -> bool:
     Raises:
         StorageError: It cannot be deleted.
     """
-    with files.storage_errors(info.path), _lock_if_free(info.path.name) as is_locked:
-        if is_locked and info.path.exists():
-            doomed = info.path.with_name(f".{info.path.name}{_REMOVED}")
+    doomed = info.path.with_name(f".{info.path.name}{_REMOVED}")
+    lock = _lock(info.path.name)
+    with files.storage_errors(info.path), suppress(filelock.Timeout), lock.acquire(blocking=False):
+        if info.path.exists():
             shutil.rmtree(doomed, ignore_errors=True)  # what a killed process left
             info.path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
-        return is_locked
+        return True
+    return False
 
 
 def make_room(num_bytes: int) -> bool:
@@ -155,8 +157,8 @@ def find_similar(location: str, settings: DecodeSettings) -> Iterator[Path]:
 
 def load_identities(folder: Path) -> np.ndarray:
     """Return the identities of a store's images."""
-    found: np.ndarray = np.load(folder / _IDENTITIES, allow_pickle=False)
-    return found
+    image_identities: np.ndarray = np.load(folder / _IDENTITIES, allow_pickle=False)
+    return image_identities
 
 
 @contextmanager
@@ -175,12 +177,8 @@ def building(key: str, location: str, settings: DecodeSettings, image_identities
             yield temporary
             _sync(temporary / IMAGES)
             np.save(temporary / _IDENTITIES, image_identities, allow_pickle=False)
-            description = {
-                "location": location,
-                "num_images": len(image_identities),
-                "settings": settings_key(settings),
-            }
-            files.write_json(temporary / _DESCRIPTION, description)
+            facts = {"location": location, "num_images": len(image_identities), "settings": settings_key(settings)}
+            files.write_json(temporary / _DESCRIPTION, facts)
             shutil.rmtree(folder / key, ignore_errors=True)  # a damaged one, or one that can be completed now
             temporary.rename(folder / key)
         finally:
@@ -201,30 +199,10 @@ def locked(key: str) -> Iterator[None]:
     Raises:
         StorageError: The cache cannot be written to.
     """
-    folder = stores_dir()
-    with files.storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(key)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _lock_if_free(key: str) -> Iterator[bool]:
-    """Hold the lock of one store if nobody else does; yield whether this is so."""
-    lock = _lock(key)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with files.storage_errors(stores_dir()):
+        stores_dir().mkdir(parents=True, exist_ok=True)
+        with _lock(key):
+            yield
 
 
 def _lock(key: str) -> filelock.BaseFileLock:
@@ -235,9 +213,9 @@ def remove_leftovers() -> None:
     """Delete what killed processes left half built or half removed."""
     for ending in (_BUILDING, _REMOVED):
         for path in stores_dir().glob(f".*{ending}"):
-            with _lock_if_free(path.name.removeprefix(".").removesuffix(ending)) as is_locked:
-                if is_locked:
-                    shutil.rmtree(path, ignore_errors=True)
+            lock = _lock(path.name.removeprefix(".").removesuffix(ending))
+            with suppress(filelock.Timeout), lock.acquire(blocking=False):  # else somebody is at it this moment
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _describe(path: Path) -> StoreInfo | None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import itertools
-import math
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import imagehash
 import numpy as np
 from PIL import Image
 
 from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, content_hash, decode
-from cnnforge.data.scanned import FORMAT_NAMES
+from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.errors import DataError, PluginError
 from cnnforge.system import num_processors
 
@@ -40,47 +40,19 @@ class Task:
     pixels: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is learnt of one image; with a reason it is unusable, and without a content hash it could not be read."""
+Part = tuple[list[int], ScannedImages]
+"""Rows, and what was learnt of their images, in that order."""
 
-    row: int
-    sha256: bytes = bytes(32)
-    reason: str | None = None
-    width: int = 0
-    height: int = 0
-    format: int = 0
-    perceptual_hash: int = 0
-    is_animated: bool = False
+_Submit = Callable[[list[int]], Future[Part]]
 
 
-_Submit = Callable[[list[int]], Future[list[Record]]]
+def write_pixels(file: BinaryIO, row: int, pixels: np.ndarray) -> None:
+    """Write one image to its place in a file of rows, which must be buffered: only then is a full disk an error."""
+    file.seek(row * pixels.nbytes)
+    file.write(pixels.data)
 
 
-class PixelWriter:
-    """Writes images into a file of rows, each at its place."""
-
-    def __init__(self, path: Path, row_bytes: int) -> None:
-        self._file = path.open("r+b", buffering=0)
-        self._row_bytes = row_bytes
-
-    def write(self, row: int, pixels: np.ndarray) -> None:
-        """Write one image.
-
-        Raises:
-            OSError: The disk is full.
-        """
-        self._file.seek(row * self._row_bytes)
-        if self._file.write(pixels.data) != self._row_bytes:
-            # The system wrote what fitted and reports no error; a row half black must not go unnoticed.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
+def read_all(task: Task, rows: np.ndarray) -> Generator[Part]:
     """Read and decode the given rows, in processes where that pays; yield what is learnt as it comes, in any order.
 
     Closing the iterator, or an interrupt, stops the workers at once.
@@ -94,7 +66,7 @@ def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
     if len(rows) < _MIN_IMAGES_FOR_PROCESSES:
         yield from (_read_rows(task, chunk) for chunk in chunks)
         return
-    with _threads(task) if not _can_be_sent(task) else _processes(task) as submit:
+    with _workers(task) as submit:
         try:
             yield from _in_any_order(submit, chunks)
         except BrokenProcessPool:
@@ -104,7 +76,7 @@ def read_all(task: Task, rows: np.ndarray) -> Generator[list[Record]]:
             ) from None
 
 
-def _in_any_order(submit: _Submit, chunks: list[list[int]]) -> Iterator[list[Record]]:
+def _in_any_order(submit: _Submit, chunks: list[list[int]]) -> Iterator[Part]:
     """Yield results as they come, never with more than a few chunks waiting, so that memory stays flat."""
     remaining = iter(chunks)
     with _interrupts_held_back():
@@ -117,24 +89,25 @@ def _in_any_order(submit: _Submit, chunks: list[list[int]]) -> Iterator[list[Rec
 
 
 @contextmanager
-def _threads(task: Task) -> Iterator[_Submit]:
-    """Yield what has a chunk read in a thread, for a source that cannot be sent to another process."""
-    executor = ThreadPoolExecutor(num_processors())
-    try:
-        yield lambda rows: executor.submit(_read_rows, task, rows)
-    finally:
-        executor.shutdown(cancel_futures=True)
+def _workers(task: Task) -> Iterator[_Submit]:
+    """Yield what has a chunk read in another process, or in a thread where the source cannot be sent to one.
 
-
-@contextmanager
-def _processes(task: Task) -> Iterator[_Submit]:
-    """Yield what has a chunk read in another process; on an error or interrupt the processes are ended at once."""
-    context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
-    executor = ProcessPoolExecutor(num_processors(), context, initializer=_start_process, initargs=(task,))
+    On an error or interrupt the processes are ended at once.
+    """
+    executor: Executor
+    read: Callable[[list[int]], Part]
+    if _can_be_sent(task):
+        context = multiprocessing.get_context("spawn")  # a fork of a process that runs TensorFlow's threads may hang
+        executor = ProcessPoolExecutor(num_processors(), context, initializer=_start_process, initargs=(task,))
+        read = _read_rows_of_process
+    else:
+        executor = ThreadPoolExecutor(num_processors())
+        read = partial(_read_rows, task)
     try:
-        yield lambda rows: executor.submit(_read_rows_of_process, rows)
+        yield lambda rows: executor.submit(read, rows)
     except BaseException:
-        for process in (executor._processes or {}).values():  # noqa: SLF001 - terminate_workers() from Python 3.14 on
+        # terminate_workers() from Python 3.14 on
+        for process in (getattr(executor, "_processes", None) or {}).values():
             process.terminate()
         raise
     finally:
@@ -162,39 +135,37 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _read_rows(task: Task, rows: list[int]) -> list[Record]:
-    if task.pixels is None:
-        return [_read_row(task, None, row) for row in rows]
-    with closing(PixelWriter(task.pixels, math.prod(task.settings.shape))) as writer:
-        return [_read_row(task, writer, row) for row in rows]
+def _read_rows(task: Task, rows: list[int]) -> Part:
+    learnt = ScannedImages.empty(len(rows))
+    with task.pixels.open("r+b") if task.pixels else nullcontext() as file:
+        for position, row in enumerate(rows):
+            _read_row(task, row, file, learnt, position)
+    return rows, learnt
 
 
-def _read_row(task: Task, writer: PixelWriter | None, row: int) -> Record:
+def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages, position: int) -> None:
     try:
         content = task.read(row)
     except Exception as error:  # a source may use any library, and a library may raise anything on a damaged file
-        return Record(row, reason=_short(error))
+        learnt.reasons[position] = _short(error)
+        return
     if not isinstance(content, bytes | np.ndarray):
         raise PluginError(
             f"expected the data source's read({row}) to return bytes or a uint8 array,"
             f" received {type(content).__name__}"
         )
-    sha256 = content_hash(content)
+    learnt.sha256[position] = np.frombuffer(content_hash(content), np.uint8)
     try:
         decoded = decode(content, task.settings)
     except UnreadableImageError as error:
-        return Record(row, sha256, reason=str(error))
-    if writer is not None:
-        writer.write(row, decoded.pixels)
-    return Record(
-        row,
-        sha256,
-        width=decoded.width,
-        height=decoded.height,
-        format=FORMAT_NAMES.index(decoded.format),
-        perceptual_hash=perceptual_hash(decoded.image),
-        is_animated=decoded.is_animated,
-    )
+        learnt.reasons[position] = str(error)
+        return
+    if file is not None:
+        write_pixels(file, row, decoded.pixels)
+    learnt.widths[position], learnt.heights[position] = decoded.width, decoded.height
+    learnt.formats[position] = FORMAT_NAMES.index(decoded.format)
+    learnt.perceptual_hashes[position] = perceptual_hash(decoded.image)
+    learnt.is_animated[position] = decoded.is_animated
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -228,5 +199,5 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_rows_of_process(rows: list[int]) -> list[Record]:
+def _read_rows_of_process(rows: list[int]) -> Part:
     return _read_rows(_tasks[0], rows)

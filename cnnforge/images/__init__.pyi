@@ -1,15 +1,16 @@
-from .given import GivenImage as GivenImage, given_images as given_images
 from .labelled_images import (
     SPLIT_OF_NAME as SPLIT_OF_NAME,
     SPLITS as SPLITS,
     LabelledImages as LabelledImages,
     LeftOut as LeftOut,
+    read_at as read_at,
 )
-from .listing import MAX_FILE_BYTES as MAX_FILE_BYTES, TOO_LARGE as TOO_LARGE
-from .opening import (
+from .listing import (
+    MAX_FILE_BYTES as MAX_FILE_BYTES,
+    TOO_LARGE as TOO_LARGE,
     ImageFile as ImageFile,
     ImageFiles as ImageFiles,
-    natural_key as natural_key,
-    open_files as open_files,
 )
+from .names import natural_key as natural_key
+from .opening import GivenImage as GivenImage, given_images as given_images, open_files as open_files
 from .zip_directory import open_checked as open_checked

@@ -19,7 +19,7 @@ import filelock
 from cnnforge.errors import DataError
 from cnnforge.images.labelled_images import LeftOut
 from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
-from cnnforge.images.names import escape, hidden_above, natural_key, why_no_photograph
+from cnnforge.images.names import hidden_above, why_no_photograph
 from cnnforge.images.zip_directory import MAX_MEMBERS, clean_name, open_checked
 from cnnforge.system import cache_dir, files
 
@@ -50,13 +50,8 @@ def open_archive(path: Path) -> ImageFiles:
         contents.add_archive(path.absolute(), str(path))
     except OSError as error:
         raise DataError(f"cannot read the archive {path}: {(error.strerror or str(error)).lower()}") from error
-    return ImageFiles(
-        files=tuple(sorted(contents.files, key=lambda file: natural_key(file.name))),
-        left_out=tuple(sorted(contents.left_out.values(), key=lambda left: natural_key(left.name))),
-        folders=tuple(sorted(contents.folders, key=natural_key)),
-        location=escape(str(path)),
-        read=ArchiveReader(contents.members, contents.archives),
-    )
+    read = ArchiveReader(contents.members, contents.archives)
+    return ImageFiles.in_order(path, contents.files, contents.left_out.values(), contents.folders, read)
 
 
 class ArchiveReader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cnnforge.errors import DataError
@@ -12,7 +13,7 @@ from cnnforge.images.labelled_images import LeftOut
 from cnnforge.images.listing import MAX_FILE_BYTES, TOO_LARGE, ImageFile, ImageFiles
 from cnnforge.images.names import escape, natural_key, unescape, why_no_photograph, why_not_entered
 
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # for the writer of a named pipe, which Windows does not know
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -29,39 +30,28 @@ def open_folder(path: Path, *, follow_links: bool = False) -> ImageFiles:
     """
     walk = _Walk(path, follow_links)
     walk.run()
-    return ImageFiles(
-        files=tuple(sorted(walk.files, key=lambda file: natural_key(file.name))),
-        left_out=tuple(sorted(walk.left_out, key=lambda left: natural_key(left.name))),
-        folders=tuple(sorted(walk.folders, key=natural_key)),
-        location=escape(str(path)),
-        read=FolderReader(path),
-    )
+    return ImageFiles.in_order(path, walk.files, walk.left_out, walk.folders, partial(_read_below, path))
 
 
-@dataclass(frozen=True, slots=True)
-class FolderReader:
-    """Reads files below a folder by name."""
-
-    root: Path
-
-    def __call__(self, name: str) -> bytes:
-        """Return the bytes of a regular file.
-
-        Raises:
-            OSError: It cannot be read.
-            ValueError: It is no longer a regular file, or has grown too large.
-        """
-        return read_file(f"{self.root}/{unescape(name)}")
+def _read_below(root: Path, name: str) -> bytes:
+    return read_file(f"{root}/{unescape(name)}")
 
 
 def read_file(path: str) -> bytes:
-    """Return the bytes of a regular file; raises as :class:`FolderReader` does."""
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is no regular file, or too large.
+    """
     try:
-        handle = os.open(path, _OPEN_FLAGS)
-        try:
-            return _read_regular(handle)
-        finally:
-            os.close(handle)
+        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | _WITHOUT_WAITING)) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("not a regular file")
+            if status.st_size > MAX_FILE_BYTES:
+                raise ValueError(TOO_LARGE)
+            return file.read(status.st_size)
     except OSError as error:
         raise type(error)(_reason(error)) from error
 
@@ -69,18 +59,6 @@ def read_file(path: str) -> bytes:
 def signature(status: os.stat_result) -> str:
     """Return a text that changes when a file's content does."""
     return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _read_regular(handle: int) -> bytes:
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a regular file")
-    if status.st_size > MAX_FILE_BYTES:
-        raise ValueError(TOO_LARGE)
-    content = os.read(handle, status.st_size)
-    while len(content) < status.st_size and (more := os.read(handle, status.st_size - len(content))):
-        content += more
-    return content
 
 
 @dataclass(slots=True)
@@ -120,7 +98,10 @@ class _Walk:
 
     def _meet_entry(self, name: str, entry: os.DirEntry[str]) -> None:
         if entry.is_symlink():
-            self._meet_link(name)
+            if self.follow_links:
+                self.links.append(name)
+            else:
+                self._leave_out(name, "a symbolic link, not followed", is_fault=True)
             return
         try:
             # What scandir knows is faster, but on Windows it lacks the identity of the file.
@@ -129,12 +110,6 @@ class _Walk:
             self._leave_out(name, _reason(error), is_fault=True)
         else:
             self._meet(name, status)
-
-    def _meet_link(self, name: str) -> None:
-        if self.follow_links:
-            self.links.append(name)
-        else:
-            self._leave_out(name, "a symbolic link, not followed", is_fault=True)
 
     def _follow(self, link: str) -> None:
         try:

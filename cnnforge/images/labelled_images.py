@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
+
+Key = TypeVar("Key")
+Content = TypeVar("Content")
 
 SPLITS = ("train", "validation", "test")
 
@@ -70,20 +73,25 @@ class LabelledImages:
 
     def problems(self) -> list[str]:
         """Return what breaks the contract, each as a sentence; empty if nothing does."""
-        found = []
+        breaches = []
         for field in ("labels", "splits", "signatures"):
             values = getattr(self, field)
             if values is not None and len(values) != len(self.names):
-                found.append(f"expected {len(self.names)} {field}, one for each name, received {len(values)}")
+                breaches.append(f"expected {len(self.names)} {field}, one for each name, received {len(values)}")
         if len(set(self.class_names)) != len(self.class_names):
-            found.append("expected unique class names")
+            breaches.append("expected unique class names")
         if len(set(self.names)) != len(self.names):
-            found.append("expected unique image names")
+            breaches.append("expected unique image names")
         if any(not 0 <= label < len(self.class_names) for label in set(self.labels)):
-            found.append(f"expected labels from 0 to {len(self.class_names) - 1}")
+            breaches.append(f"expected labels from 0 to {len(self.class_names) - 1}")
         if self.splits is not None and not set(self.splits) <= set(SPLITS):
-            found.append(f"expected splits among {', '.join(SPLITS)}")
-        return found
+            breaches.append(f"expected splits among {', '.join(SPLITS)}")
+        return breaches
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def read_at(read: Callable[[Key], Content], keys: Sequence[Key], index: int) -> Content:
+    """Return what ``read`` returns for the key at that index; a ``partial`` of it is a reader that can be pickled."""
+    return read(keys[index])

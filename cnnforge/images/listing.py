@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from cnnforge.images.labelled_images import LeftOut
+from cnnforge.images.labelled_images import LeftOut, read_at
+from cnnforge.images.names import escape, natural_key
 
 MAX_FILE_BYTES = 256 * 2**20
 """A larger file is left out: no photograph is, and reading it could exhaust the memory."""
@@ -45,15 +48,24 @@ class ImageFiles:
     location: str
     read: Callable[[str], bytes]
 
+    @classmethod
+    def in_order(
+        cls,
+        path: Path,
+        files: Iterable[ImageFile],
+        left_out: Iterable[LeftOut],
+        folders: Iterable[str],
+        read: Callable[[str], bytes],
+    ) -> ImageFiles:
+        """Return what was listed at a path, whatever the order it was found in."""
+        return cls(
+            files=tuple(sorted(files, key=lambda file: natural_key(file.name))),
+            left_out=tuple(sorted(left_out, key=lambda left: natural_key(left.name))),
+            folders=tuple(sorted(folders, key=natural_key)),
+            location=escape(str(path)),
+            read=read,
+        )
+
     def reader(self, names: Sequence[str]) -> Callable[[int], bytes]:
         """Return ``read(index)`` over these names, as :class:`cnnforge.LabelledImages` wants it; it can be pickled."""
-        return _ReadByIndex(self.read, tuple(names))
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadByIndex:
-    read: Callable[[str], bytes]
-    names: tuple[str, ...]
-
-    def __call__(self, index: int) -> bytes:
-        return self.read(self.names[index])
+        return partial(read_at, self.read, tuple(names))

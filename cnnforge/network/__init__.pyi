@@ -6,11 +6,11 @@ from .building import (
     compiled_model as compiled_model,
     trained_model as trained_model,
 )
-from .layers import leaves as leaves
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (
     finalize_constants as finalize_constants,
+    leaves as leaves,
     load_weights as load_weights,
     save_weights as save_weights,
     variable_arrays as variable_arrays,

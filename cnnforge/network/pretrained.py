@@ -1,4 +1,7 @@
-"""Whether a network that is being built wants its pretrained weights, or is given those of a run right afterwards."""
+"""Whether a network that is being built wants its pretrained weights, or is given those of a run right afterwards.
+
+Apart from what builds networks, since plugins import it without Keras.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@ from .backbone import run_backbone_once as run_backbone_once, split_at as split_
 from .callback_state import capture_callbacks as capture_callbacks, restore_callbacks as restore_callbacks
 from .callbacks import (
     BestWeights as BestWeights,
+    CallbacksFrom as CallbacksFrom,
     MetricsLog as MetricsLog,
     ShowProgress as ShowProgress,
     StopOnDivergence as StopOnDivergence,
+    skip_steps as skip_steps,
     with_averages as with_averages,
 )
 from .failures import explain_lost_device as explain_lost_device, explain_memory_errors as explain_memory_errors
@@ -17,4 +19,3 @@ from .precision import (
     has_bfloat16 as has_bfloat16,
     precision_setting as precision_setting,
 )
-from .rest_of_epoch import CallbacksFrom as CallbacksFrom, skip_steps as skip_steps

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import filelock
 import keras
 import numpy as np
 
-from cnnforge.data import DecodeSettings, Feed, PreparedData, features_dir, settings_key
+from cnnforge.data import DecodeSettings, Feed, ImageRows, PreparedData, features_dir, settings_key
 from cnnforge.errors import PluginError
 from cnnforge.network import components
 from cnnforge.recipe import ResolvedRecipe
@@ -62,33 +61,23 @@ class OnFeatures(keras.Model):  # type: ignore[misc]
         self.whole.save_weights(*arguments, **keywords)
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureRows:
+class FeatureRows(ImageRows):
     """Features of the images of some rows, in place of their pixels.
 
-    ``features`` has shape (rows, …); ``rows`` are the rows they belong to, ascending.
+    Args:
+        features: Shape (rows, …), float32.
+        rows: The rows they belong to, ascending.
     """
 
-    features: np.ndarray
-    rows: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of one image's features."""
-        return self.features.shape[1:]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """That of the features, float32."""
-        return self.features.dtype
+    def __init__(self, features: np.ndarray, rows: np.ndarray) -> None:
+        self.shape = features.shape[1:]
+        self._features = features
+        self._rows = rows
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the features of those rows."""
-        found: np.ndarray = self.features[np.searchsorted(self.rows, rows)]
-        return found
-
-    def announce(self, rows: np.ndarray) -> None:
-        """Do nothing: features are small."""
+        features: np.ndarray = self._features[np.searchsorted(self._rows, rows)]
+        return features
 
 
 def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
@@ -161,11 +150,11 @@ def _features(
                 _compute(backbone, data, rows, path, reporter)
     os.utime(path)
     _remove_oldest(path.parent)
-    found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    features: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     how = "computed before" if is_known else f"computed once, in {time.perf_counter() - start:.0f} s"
-    size = "×".join(f"{side:,}" for side in found.shape[1:])
+    size = "×".join(f"{side:,}" for side in features.shape[1:])
     reporter.finish(f"Backbone frozen: {size} features of {len(rows):,} images {how}; the head trains on them")
-    return found
+    return features
 
 
 def _compute(backbone: keras.Model, data: PreparedData, rows: np.ndarray, path: Path, reporter: Reporter) -> None:

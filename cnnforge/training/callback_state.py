@@ -77,12 +77,12 @@ def _state(callback: keras.callbacks.Callback) -> dict[str, Any]:
 def _plain_items(state: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     encoded = {}
     for name, value in state.items():
-        found: dict[str, np.ndarray] = {}
+        of_value: dict[str, np.ndarray] = {}  # apart, since a value that cannot be saved may have some that could
         try:
-            encoded[name] = _encode(value, found, len(arrays))
+            encoded[name] = _encode(value, of_value, len(arrays))
         except _NotPlainError:
             continue  # a model, a file, a thread: the callback makes it anew when training begins
-        arrays |= found
+        arrays |= of_value
     return encoded
 
 

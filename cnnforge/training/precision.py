@@ -102,8 +102,8 @@ def _gpu_compute_capability() -> float | None:
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
-        found = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
-        return found[0] + found[1] / 10 if found else None
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability") if gpus else None
+        return capability[0] + capability[1] / 10 if capability else None
     if backend == "jax":
         import jax
 

@@ -93,8 +93,8 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     from cnnforge.host.plugin_host import PluginHost
     from cnnforge.host.registry import Registry
     from cnnforge.images import opening as image_files
-    from cnnforge.images.given import given_images
     from cnnforge.images.labelled_images import LabelledImages
+    from cnnforge.images.opening import given_images
     from cnnforge.runs.run_dir import RunDir
     from cnnforge.runs.trained_run import load_trained_run, predict_images
 

@@ -29,7 +29,19 @@ BROKEN = {
     ),
 }
 
-BUILT_IN = ("catsdogs", "compare", "directory", "doctor", "explain", "export", "fast_cpu", "report", "serve", "tuning")
+BUILT_IN = (
+    "catsdogs",
+    "compare",
+    "data",
+    "directory",
+    "doctor",
+    "explain",
+    "export",
+    "fast_cpu",
+    "report",
+    "serve",
+    "tuning",
+)
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from cnnforge.data.manifest import Manifest
+from cnnforge.data.manifest import Manifest, data_changes
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
-from cnnforge.data.unchanged import data_changes
 from cnnforge.images.labelled_images import SPLITS, LeftOut
 from cnnforge.system.files import read_lines
 

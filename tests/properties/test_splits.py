@@ -7,14 +7,21 @@ import hashlib
 import numpy as np
 from hypothesis import given, settings, strategies as st
 
-from cnnforge.data.splits import TEST, TRAIN, VALIDATION, SplitSettings, assign
+from cnnforge.data.splits import TEST, TRAIN, VALIDATION, assign
+from cnnforge.recipe import DataSection
 
 CLASSES = ("cat", "dog", "emu")
 fractions = st.floats(0.02, 0.45)
-how = st.builds(SplitSettings, fractions, fractions, st.integers(0, 2**64))
+how = st.builds(
+    DataSection,
+    source=st.just("any"),
+    validation_fraction=fractions,
+    test_fraction=fractions,
+    split_seed=st.integers(0, 2**64),
+)
 
 
-def assigned(contents: range, settings: SplitSettings, fixed: np.ndarray | None = None) -> np.ndarray:
+def assigned(contents: range, settings: DataSection, fixed: np.ndarray | None = None) -> np.ndarray:
     joined = b"".join(hashlib.sha256(str(content).encode()).digest() for content in contents)
     hashes = np.frombuffer(joined, np.uint8).reshape(-1, 32)
     found, _ = assign(hashes, np.array([content % 3 for content in contents]), CLASSES, settings, fixed)
@@ -23,7 +30,7 @@ def assigned(contents: range, settings: SplitSettings, fixed: np.ndarray | None 
 
 @given(how, st.integers(0, 10**6))
 @settings(max_examples=40)
-def test_splits_are_disjoint_and_have_about_their_share_of_each_class(settings: SplitSettings, start: int) -> None:
+def test_splits_are_disjoint_and_have_about_their_share_of_each_class(settings: DataSection, start: int) -> None:
     found = assigned(range(start, start + 3000), settings)
     assert set(found.tolist()) == {TRAIN, VALIDATION, TEST}
     shares = {TEST: settings.test_fraction, VALIDATION: settings.validation_fraction}
@@ -37,7 +44,7 @@ def test_splits_are_disjoint_and_have_about_their_share_of_each_class(settings: 
 
 @given(how, st.integers(1, 500), st.integers(0, 10**6))
 @settings(max_examples=40)
-def test_images_that_are_added_move_none(settings: SplitSettings, added: int, start: int) -> None:
+def test_images_that_are_added_move_none(settings: DataSection, added: int, start: int) -> None:
     old = range(start, start + 1500)
     more = range(start, start + 1500 + added)
     assert np.array_equal(assigned(more, settings)[: len(old)], assigned(old, settings))
@@ -45,6 +52,6 @@ def test_images_that_are_added_move_none(settings: SplitSettings, added: int, st
 
 @given(how, st.lists(st.sampled_from([TRAIN, VALIDATION, TEST]), min_size=100, max_size=100))
 @settings(max_examples=40)
-def test_splits_that_the_data_have_are_kept(settings: SplitSettings, fixed: list[int]) -> None:
+def test_splits_that_the_data_have_are_kept(settings: DataSection, fixed: list[int]) -> None:
     given_splits = np.array(fixed + [TRAIN] * 3 + [VALIDATION] * 3 + [TEST] * 3, np.int8)
     assert np.array_equal(assigned(range(len(given_splits)), settings, given_splits), given_splits)

@@ -95,7 +95,7 @@ def _exchange_labels(folder: Path) -> None:
 
 
 def our_change_of_data_is_noticed(folder: Path) -> bool:
-    from cnnforge.data.unchanged import check_unchanged
+    from cnnforge.data.manifest import check_unchanged
     from cnnforge.runs.run_dir import RunDir
     from tests.reliability.silent import draw, manifest
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnforge.data.unchanged import check_unchanged, data_changes
+from cnnforge.data.manifest import check_unchanged, data_changes
 from cnnforge.errors import DataError
 
 

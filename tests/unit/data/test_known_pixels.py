@@ -15,7 +15,7 @@ from cnnforge.data.decoding import DecodeSettings, decode
 from cnnforge.data.known_pixels import KnownPixels
 from cnnforge.data.scanning import scan
 from cnnforge.data.store import IMAGES, list_stores
-from cnnforge.images.given import GivenImage, given_images
+from cnnforge.images.opening import GivenImage, given_images
 
 SETTINGS = DecodeSettings(16, 20)
 

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cnnforge.data.splits import TEST, TRAIN, VALIDATION, SplitSettings, assign, position
+from cnnforge.data.splits import TEST, TRAIN, VALIDATION, assign, position
 from cnnforge.errors import DataError
+from cnnforge.recipe import DataSection
 
-USUAL = SplitSettings(0.1, 0.1, 0)
 CLASSES = ("cat", "dog", "emu")
 ALL_FIXED = [TRAIN, VALIDATION, TEST]
+
+
+def shares(validation: float, test: float, seed: int = 0) -> DataSection:
+    return DataSection(source="any", validation_fraction=validation, test_fraction=test, split_seed=seed)
+
+
+USUAL = shares(0.1, 0.1)
 
 
 def hashes(*contents: object) -> np.ndarray:
@@ -21,14 +28,14 @@ def hashes(*contents: object) -> np.ndarray:
     return np.frombuffer(joined, np.uint8).reshape(-1, 32)
 
 
-def split(contents, labels, how: SplitSettings = USUAL, fixed=None, classes=CLASSES[:2]):
+def split(contents, labels, how: DataSection = USUAL, fixed=None, classes=CLASSES[:2]):
     found, notes = assign(
         hashes(*contents), np.asarray(labels), classes, how, None if fixed is None else np.asarray(fixed)
     )
     return found.tolist(), notes
 
 
-def large(num_images: int, how: SplitSettings = USUAL, offset: int = 0) -> list[int]:
+def large(num_images: int, how: DataSection = USUAL, offset: int = 0) -> list[int]:
     return split(range(offset, offset + num_images), [n % 2 for n in range(num_images)], how)[0]
 
 
@@ -40,7 +47,7 @@ def large(num_images: int, how: SplitSettings = USUAL, offset: int = 0) -> list[
     fractions=st.sampled_from([(0.1, 0.1), (0.2, 0.2), (0.3, 0.05), (0.2, 0.0)]),
 )
 def test_adding_images_never_moves_old_ones(old: int, added: int, seed: int, fractions: tuple[float, float]) -> None:
-    how = SplitSettings(*fractions, seed)
+    how = shares(*fractions, seed)
     assert large(old + added, how)[:old] == large(old, how)
 
 
@@ -59,7 +66,7 @@ def test_order_does_not_matter_and_copies_share_a_split(contents: list[int], ran
 @pytest.mark.parametrize("fractions", [(0.1, 0.1), (0.25, 0.15), (0.0, 0.3), (0.3, 0.0), (0.0, 0.0)])
 def test_fractions_are_near_what_is_asked_in_every_class(fractions: tuple[float, float]) -> None:
     num_images = 20_000
-    found = np.array(large(num_images, SplitSettings(*fractions, 0)))
+    found = np.array(large(num_images, shares(*fractions, 0)))
     for label in (0, 1):
         in_class = found[label::2]
         for number, fraction in ((VALIDATION, fractions[0]), (TEST, fractions[1])):
@@ -68,12 +75,12 @@ def test_fractions_are_near_what_is_asked_in_every_class(fractions: tuple[float,
 
 
 def test_the_test_split_does_not_depend_on_the_validation_fraction() -> None:
-    one, other = (np.array(large(2000, SplitSettings(v, 0.2, 0))) for v in (0.1, 0.3))
+    one, other = (np.array(large(2000, shares(v, 0.2, 0))) for v in (0.1, 0.3))
     assert np.array_equal(one == TEST, other == TEST)
 
 
 def test_another_seed_gives_another_split() -> None:
-    one, other = (np.array(large(2000, SplitSettings(0.2, 0.2, seed))) for seed in (0, 1))
+    one, other = (np.array(large(2000, shares(0.2, 0.2, seed))) for seed in (0, 1))
     agreement = (one == other).mean()
     assert 0.35 < agreement < 0.53  # by chance: 0.6² + 0.2² + 0.2² = 0.44
 
@@ -107,7 +114,7 @@ def test_copies_do_not_make_a_class_large_enough() -> None:
 
 @pytest.mark.parametrize(("fractions", "num_images"), [((0.1, 0.0), 2), ((0.0, 0.1), 2), ((0.0, 0.0), 1)])
 def test_two_images_are_enough_for_two_splits(fractions: tuple[float, float], num_images: int) -> None:
-    found, _ = split([*range(num_images), *range(10, 500)], [0] * num_images + [1] * 490, SplitSettings(*fractions, 0))
+    found, _ = split([*range(num_images), *range(10, 500)], [0] * num_images + [1] * 490, shares(*fractions, 0))
     assert len(set(found[:num_images])) == num_images
 
 
@@ -137,7 +144,7 @@ def test_a_missing_split_is_cut_out_of_train_alone(missing: int) -> None:
 
 def test_nothing_is_cut_out_when_nothing_is_asked() -> None:
     fixed = [TRAIN] * 100 + [TEST] * 20
-    found, notes = split(range(120), [n % 2 for n in range(120)], SplitSettings(0.0, 0.5, 0), fixed)
+    found, notes = split(range(120), [n % 2 for n in range(120)], shares(0.0, 0.5, 0), fixed)
     assert (found, notes) == (fixed, [])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.images.given import GivenImage, given_images
+from cnnforge.images.opening import GivenImage, given_images
 
 
 def given(*paths: str | Path, content: bytes = b"") -> list[GivenImage]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.data.manifest import Manifest
-from cnnforge.data.scanned import FORMAT_NAMES
+from cnnforge.data import FORMAT_NAMES, Manifest
 from cnnforge.images import SPLITS, LabelledImages
 
 _SHOWN = 20

@@ -1,0 +1,27 @@
+"""The commands ``data download``, ``data check`` and ``data store``: photographs before anyone trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cnnforge
+
+
+@cnnforge.hookimpl
+def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
+    """Bring the commands."""
+    yield cnnforge.CommandSpec(
+        name="data download",
+        summary="Download the photographs of a data source.",
+        app="cnnforge_data.download_command:download",
+    )
+    yield cnnforge.CommandSpec(
+        name="data check",
+        summary="Print what photographs there are, what is left out and why, and what occurs twice.",
+        app="cnnforge_data.check_command:check",
+    )
+    yield cnnforge.CommandSpec(
+        name="data store",
+        summary="List the decoded images that are kept from run to run, or delete them.",
+        app="cnnforge_data.store_command:store",
+    )
