@@ -18,8 +18,8 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Entry, Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs.run_dir import RunDir
-from cnnforge.runs.trained_run import TrainedRun, load_trained_run
+from cnnforge.running.run_dir import RunDir
+from cnnforge.running.trained_run import TrainedRun, load_trained_run
 from cnnforge_export.testing import untrained_run
 from cnnforge_serve.app import create_app
 from cnnforge_serve.limits import Limits

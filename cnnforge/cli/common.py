@@ -15,7 +15,7 @@ from cnnforge.system import expanded
 
 if TYPE_CHECKING:
     from cnnforge.recipe import ResolvedRecipe
-    from cnnforge.runs import TrainedRun
+    from cnnforge.running import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "jax", "torch", "numpy", "keras_tuner", "matplotlib", "PIL", "cv2", "scipy", "pandas")
 """What every command would wait for, were it imported with the command line or with a plugin's entry module."""
@@ -88,13 +88,13 @@ def load_trained(reference: str) -> TrainedRun:
     Raises:
         RecipeError: There is no such run, or it has no trained weights.
     """
-    from cnnforge.runs import find_run
+    from cnnforge.running import find_run
     from cnnforge.system import import_keras
 
     directory = find_run(reference)
     plugins = registry()
     import_keras()
-    from cnnforge.runs import load_trained_run
+    from cnnforge.running import load_trained_run
 
     return load_trained_run(directory, plugins)
 

@@ -17,11 +17,11 @@ from cnnforge.cli.table import render, wrap
 from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
 from cnnforge.evaluation import EvaluationDir
-from cnnforge.runs import default_run_name, find_run
+from cnnforge.running import default_run_name, find_run
 
 if TYPE_CHECKING:
     from cnnforge.images import LabelledImages
-    from cnnforge.runs import RunDir
+    from cnnforge.running import RunDir
 
 _MAX_MATRIX_CLASSES = 8  # of a confusion matrix in a terminal
 
@@ -50,7 +50,7 @@ def evaluate(
     directory = find_run(run)
     images = _open(directory, data, settings or [], is_own=is_own)
     trained = load_trained(run)
-    from cnnforge.runs import evaluate_run, other_data, own_split
+    from cnnforge.running import evaluate_run, other_data, own_split
 
     with terminal_reporter(sys.stderr) as reporter:
         if images.notice:
@@ -76,7 +76,7 @@ def evaluate(
 def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_own: bool) -> LabelledImages:
     """Return the images to evaluate on; whatever is wrong with them is said before Keras is imported."""
     from cnnforge.data import open_source
-    from cnnforge.runs import other_recipe
+    from cnnforge.running import other_recipe
 
     if data is not None and not is_own:
         return open_source(other_recipe(directory, data, settings, registry()))

@@ -19,7 +19,7 @@ from cnnforge.evaluation import rank
 from cnnforge.system import Reporter
 
 if TYPE_CHECKING:
-    from cnnforge.runs import Prediction
+    from cnnforge.running import Prediction
 
 
 def predict(
@@ -47,7 +47,7 @@ def predict(
         raise RecipeError(f"expected one format, received --{' --'.join(formats)}")
     trained = load_trained(run)
     from cnnforge.images import given_images
-    from cnnforge.runs import predict_images
+    from cnnforge.running import predict_images
 
     form = make_format(formats[0] if formats else "table", trained.class_names, top)
     counts = _print(

@@ -13,7 +13,7 @@ from cnnforge.evaluation import Ranked, answer
 from cnnforge.report import numbers as formats
 
 if TYPE_CHECKING:
-    from cnnforge.runs import Prediction
+    from cnnforge.running import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import typer
 
 from cnnforge.cli.common import registry
 from cnnforge.cli.options import RunArgument
-from cnnforge.runs import find_run
+from cnnforge.running import find_run
 
 
 def report(run: RunArgument) -> None:

@@ -16,7 +16,7 @@ from cnnforge.evaluation import asked_measures
 
 if TYPE_CHECKING:
     from cnnforge.images import LabelledImages
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
 
 
 def run_command(
@@ -41,7 +41,7 @@ def run_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
-    from cnnforge.runs import Run, create_run_dir, find_run, hold_run, is_finished, reopen
+    from cnnforge.running import Run, create_run_dir, find_run, hold_run, is_finished, reopen
 
     if (recipe is None) == (resume is None):
         raise RecipeError("expected either a recipe or --resume RUN", hint="`cnnforge list recipes` lists recipes")
@@ -75,7 +75,7 @@ def run_command(
 
 def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
     from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.runs import execute
+    from cnnforge.running import execute
 
     recipe, directory = run.resolved.recipe, run.directory
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:

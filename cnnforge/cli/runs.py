@@ -13,7 +13,7 @@ import typer
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.table import render
 from cnnforge.errors import RecipeError
-from cnnforge.runs import SORT_KEYS, PruningRules, RunSummary, list_runs, prunable, remove_run
+from cnnforge.running import SORT_KEYS, PruningRules, RunSummary, list_runs, prunable, remove_run
 
 app = typer.Typer(rich_markup_mode=None)
 

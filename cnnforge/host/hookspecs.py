@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cnnforge.evaluation import Predictions
     from cnnforge.host.registry import Registry
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
 
 PROJECT = "cnnforge"
 

@@ -261,7 +261,7 @@ class ExportFormatSpec(Spec):
     Args:
         summary: One line for ``cnnforge list``, at most 100 characters.
         write: ``"package.module:function"`` with the signature ``write(trained, path, options) -> None``, where
-            ``trained`` is a ``cnnforge.runs.TrainedRun``; whatever it raises is shown as the reason why the format
+            ``trained`` is a ``cnnforge.running.TrainedRun``; whatever it raises is shown as the reason why the format
             cannot hold the network.
         consumer: ``"package:path/in/package.py"`` of the script that is shipped beside the model as ``classify.py`` and
             needs nothing of CNNForge. ``python classify.py IMAGE …`` decodes images as ``export.json`` beside it says

@@ -10,7 +10,7 @@ import typer
 
 from cnnforge.cli import complete_runs, echo_json, registry, render, wrap
 from cnnforge.errors import RecipeError
-from cnnforge.runs import default_run_name, find_run
+from cnnforge.running import default_run_name, find_run
 
 if TYPE_CHECKING:
     from cnnforge_compare.comparison import ComparedRun

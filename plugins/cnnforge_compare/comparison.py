@@ -11,7 +11,7 @@ from typing import Any
 from cnnforge.evaluation import read_predictions
 from cnnforge.host import Registry
 from cnnforge.report import RunFiles, measured_figures, numbers, read_run_files
-from cnnforge.runs import RunDir
+from cnnforge.running import RunDir
 from cnnforge.system import read_lines
 from cnnforge_compare.mcnemar import mcnemar
 

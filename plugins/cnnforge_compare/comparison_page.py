@@ -13,7 +13,7 @@ from cnnforge.errors import CnnforgeError
 from cnnforge.host import Registry
 from cnnforge.recipe import load_recipe, resolve
 from cnnforge.report import charts, numbers, page
-from cnnforge.runs import RunImages
+from cnnforge.running import RunImages
 from cnnforge.system import files
 from cnnforge_compare import comparison
 from cnnforge_compare.comparison import ComparedRun, Photograph

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnforge.cli import DataOption, RunArgument, echo_json, registry, render, run_command, wrap
-from cnnforge.runs import RunDir, default_run_name, find_run
+from cnnforge.running import RunDir, default_run_name, find_run
 from cnnforge.system import files
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from cnnforge.data import data_changes
 from cnnforge.errors import RecipeError
 from cnnforge.network import read_arrays
-from cnnforge.runs import RunDir, changed_conditions, newest_checkpoint_facts
+from cnnforge.running import RunDir, changed_conditions, newest_checkpoint_facts
 from cnnforge.system import differences, read_lines
 
 EQUAL, WITHIN_TOLERANCE, DIFFERENT = "equal", "within tolerance", "different"

@@ -29,7 +29,7 @@ _ASK_BACKEND = """
 import json
 from cnnforge.system import import_keras
 import_keras()
-from cnnforge.runs import conditions
+from cnnforge.running import conditions
 from cnnforge.training import has_bfloat16
 print(json.dumps({**conditions({}), "has_bfloat16": has_bfloat16()}))
 """

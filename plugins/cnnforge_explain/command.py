@@ -11,7 +11,7 @@ import typer
 from cnnforge.cli import RunArgument, echo_json, load_trained, registry, render, wrap
 from cnnforge.errors import RecipeError
 from cnnforge.host import ExplainerSpec
-from cnnforge.runs import default_run_name, find_run
+from cnnforge.running import default_run_name, find_run
 
 
 def explain(

@@ -12,7 +12,7 @@ import numpy as np
 from cnnforge.errors import CnnforgeError
 from cnnforge.evaluation import heatmaps
 from cnnforge.host import Catalogue, ExplainerSpec
-from cnnforge.runs import TrainedRun
+from cnnforge.running import TrainedRun
 from cnnforge.system import Reporter
 from cnnforge_explain import cnnforge_explainers
 from cnnforge_explain.grad_cam import evidence, to_heatmaps

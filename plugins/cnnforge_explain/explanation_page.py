@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnforge.evaluation import overlay, to_picture
 from cnnforge.report import page
-from cnnforge.runs import TrainedRun
+from cnnforge.running import TrainedRun
 from cnnforge.system import files
 from cnnforge_explain.explanation import Explained, Explanation
 from cnnforge_explain.pictures import filter_sheet, map_sheet

@@ -15,7 +15,7 @@ from cnnforge.data import decode, open_source
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.evaluation import Predictions, most_doubtful, read_predictions, worst_mistakes
 from cnnforge.images import given_images
-from cnnforge.runs import RunImages, TrainedRun, split_lines
+from cnnforge.running import RunImages, TrainedRun, split_lines
 
 _EACH = 8
 """Photographs of each kind, where none are given."""

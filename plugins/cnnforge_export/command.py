@@ -42,7 +42,7 @@ def export(
 
     What is written must say in its own runtime what the network says here; otherwise nothing is left behind.
     """
-    from cnnforge.runs import find_run
+    from cnnforge.running import find_run
 
     directory = find_run(run)
     entry = registry().catalogue(ExportFormatSpec).get(format)
@@ -61,7 +61,7 @@ def export(
 
     import_keras()
     from cnnforge.cli import terminal_reporter
-    from cnnforge.runs import load_trained_run
+    from cnnforge.running import load_trained_run
     from cnnforge_export.export import export as write
 
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:

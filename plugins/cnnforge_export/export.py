@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnforge.errors import CnnforgeError, ExportError
 from cnnforge.host import Entry, ExportFormatSpec, Options, import_deferred, read_resource
-from cnnforge.runs import TrainedRun, now, recorded_packages
+from cnnforge.running import TrainedRun, now, recorded_packages
 from cnnforge.system import Reporter, captured_stderr, files
 from cnnforge_export import golden, parity
 from cnnforge_export.golden import SplitImages

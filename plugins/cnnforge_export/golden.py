@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from cnnforge.data import DecodedImage, decode, open_source
-from cnnforge.runs import RunImages, TrainedRun, split_lines
+from cnnforge.running import RunImages, TrainedRun, split_lines
 
 PIXELS = "golden/pixels"
 PHOTOGRAPHS = "golden/photographs"

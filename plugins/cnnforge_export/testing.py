@@ -21,7 +21,7 @@ from cnnforge.errors import CnnforgeError
 from cnnforge.host import Entry, ExportFormatSpec, PluginHost, Registry
 from cnnforge.network import build_network, save_weights
 from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
-from cnnforge.runs import RunDir, TrainedRun, create_run_dir, load_trained_run
+from cnnforge.running import RunDir, TrainedRun, create_run_dir, load_trained_run
 from cnnforge.system import Reporter
 from cnnforge.testing import COLORS, UNDER_TEST, PluginContract, fail, plugin_checks
 from cnnforge_export.export import export

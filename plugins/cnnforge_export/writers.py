@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from cnnforge.data import DecodeSettings
 from cnnforge.host import Options
-from cnnforge.runs import TrainedRun
+from cnnforge.running import TrainedRun
 from cnnforge_export import LiteRTOptions, golden
 from cnnforge_export.decode import decode_files
 from cnnforge_export.resize import resize

@@ -17,7 +17,7 @@ import numpy as np
 from cnnforge.data import DecodeSettings, Feed, open_source, prepare, scan
 from cnnforge.host import Registry
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.runs import Run, RunDir, TrainableModel, trainable_model
+from cnnforge.running import Run, RunDir, TrainableModel, trainable_model
 from cnnforge.system import Reporter
 from cnnforge.training import choose_precision, make_feeds
 

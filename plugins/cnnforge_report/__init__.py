@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cnnforge.evaluation import Predictions
     from cnnforge.host import Registry
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
 
 _SECTIONS = {
     # name: title, heading, function

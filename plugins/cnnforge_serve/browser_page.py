@@ -9,7 +9,7 @@ import jinja2
 from fastapi import APIRouter, Response
 
 from cnnforge.report import numbers
-from cnnforge.runs import TrainedRun
+from cnnforge.running import TrainedRun
 from cnnforge_serve.service import Service
 
 _POLICY = (

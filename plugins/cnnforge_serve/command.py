@@ -34,7 +34,7 @@ def serve(
     log: Annotated[bool, typer.Option("--log/--no-log", help="A line on standard error for each request.")] = True,
 ) -> None:
     """Answer over HTTP what an image shows, with a page to try it."""
-    from cnnforge.runs import find_run
+    from cnnforge.running import find_run
 
     directory = find_run(run)
     if token is not None and not re.fullmatch(r"[!-~]+", token):

@@ -16,7 +16,7 @@ from cnnforge.data import UnreadableImageError, decode
 from cnnforge.evaluation import answer, heatmaps, rank, transparent
 from cnnforge.host import Entry, ExplainerSpec
 from cnnforge.network import BATCH_SIZE, Predictor
-from cnnforge.runs import TrainedRun
+from cnnforge.running import TrainedRun
 from cnnforge.system import num_processors
 from cnnforge_serve.batching import Batcher
 from cnnforge_serve.limits import Limits, Load

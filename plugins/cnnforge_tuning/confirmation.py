@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cnnforge.evaluation import difference_interval, mean_interval
-from cnnforge.runs import RunDir
+from cnnforge.running import RunDir
 from cnnforge_tuning import trial as trials
 from cnnforge_tuning.pruning import history
 from cnnforge_tuning.search import View, Workers

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
     from cnnforge.data import Feed
-    from cnnforge.runs import TrainableModel
+    from cnnforge.running import TrainableModel
 
 _STEPS = 3
 _BYTES = 4  # of a float32
@@ -115,7 +115,7 @@ def compiled_at(
     resolved: ResolvedRecipe, registry: Registry, num_classes: int, steps_per_epoch: int, policy: str
 ) -> TrainableModel:
     """Return the network of a corner as a trial trains it."""
-    from cnnforge.runs import Run, RunDir, trainable_model
+    from cnnforge.running import Run, RunDir, trainable_model
 
     with tempfile.TemporaryDirectory() as folder:  # plugins are told of a run, and there is none yet
         run = Run(RunDir(Path(folder)), resolved)

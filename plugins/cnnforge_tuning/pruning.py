@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnforge.runs import RunDir
+from cnnforge.running import RunDir
 from cnnforge.system import read_lines
 from cnnforge_tuning.objective import Objective
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from cnnforge.runs import Run
+from cnnforge.running import Run
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import RULES, histories
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cnnforge.recipe import Recipe
-from cnnforge.runs import now
+from cnnforge.running import now
 from cnnforge.system import files
 from cnnforge_tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge_tuning.page import write_page

@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.runs import RunDir, plugin_versions
+from cnnforge.running import RunDir, plugin_versions
 from cnnforge.system import differences, files, refuse_differences
 from cnnforge_tuning.space import Hyperparameter
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import cnnforge
 from cnnforge.errors import InterruptedRunError, StorageError, TrainingDivergedError
-from cnnforge.runs import RunDir
+from cnnforge.running import RunDir
 from cnnforge.system import files
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import history
@@ -27,7 +27,7 @@ from cnnforge_tuning.pruning import history
 if TYPE_CHECKING:
     import keras
 
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
 
 FAILURE = "failure.json"
 TIMEOUT = "timeout.txt"
@@ -130,7 +130,7 @@ def _train(task: Task) -> None:
     from cnnforge.data import open_source
     from cnnforge.host import PluginHost, Registry
     from cnnforge.recipe import recipe_from_values, resolve
-    from cnnforge.runs import Run, execute, hold_run, provenance, reopen
+    from cnnforge.running import Run, execute, hold_run, provenance, reopen
     from cnnforge.system import Reporter
 
     registry = Registry(PluginHost.discover())
@@ -166,7 +166,7 @@ def _continue(task: Task) -> None:
     """Copy what a trial of Hyperband's round before came to; where that is gone it is trained again, the same."""
     if task.continues is None:
         return
-    from cnnforge.runs import checkpoints, newest_checkpoint
+    from cnnforge.running import checkpoints, newest_checkpoint
 
     before, now = RunDir(task.continues), RunDir(task.directory)
     with suppress(OSError):

@@ -9,7 +9,7 @@ from typing import Any
 from cnnforge.errors import CnnforgeError, DataError, RecipeError
 from cnnforge.recipe import Recipe
 from cnnforge.report import count, duration, size
-from cnnforge.runs import provenance
+from cnnforge.running import provenance
 from cnnforge.system import Interrupt, differences, files
 from cnnforge_tuning import confirmation, results
 from cnnforge_tuning.journal import Journal

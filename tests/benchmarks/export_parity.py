@@ -18,8 +18,8 @@ import numpy as np
 from cnnforge.cli.table import render
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Entry, Registry
-from cnnforge.runs.naming import find_run
-from cnnforge.runs.trained_run import load_trained_run
+from cnnforge.running.naming import find_run
+from cnnforge.running.trained_run import load_trained_run
 from cnnforge.system.reporter import Reporter
 from cnnforge_export import cnnforge_export_formats, golden, parity
 from cnnforge_export.export import export

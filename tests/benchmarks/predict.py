@@ -95,8 +95,8 @@ def throughput(run: Path, folder: Path, rounds: int) -> dict[str, Speed]:
     from cnnforge.images import opening as image_files
     from cnnforge.images.labelled_images import LabelledImages
     from cnnforge.images.opening import given_images
-    from cnnforge.runs.run_dir import RunDir
-    from cnnforge.runs.trained_run import load_trained_run, predict_images
+    from cnnforge.running.run_dir import RunDir
+    from cnnforge.running.trained_run import load_trained_run, predict_images
 
     trained = load_trained_run(RunDir(run), Registry(PluginHost.discover()))
     files = image_files.open_files(folder)

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnforge.runs.checkpointing import Checkpointing
-from cnnforge.runs.checkpoints import newest_checkpoint
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.checkpointing import Checkpointing
+from cnnforge.running.checkpoints import newest_checkpoint
+from cnnforge.running.run_dir import RunDir
 from cnnforge.training.callbacks import BestWeights
 
 

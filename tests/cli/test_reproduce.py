@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_compare.reproduction import compare
 
 

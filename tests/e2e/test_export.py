@@ -25,10 +25,10 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs.naming import create_run_dir
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run
-from cnnforge.runs.trained_run import TrainedRun, load_trained_run
+from cnnforge.running.naming import create_run_dir
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run
+from cnnforge.running.trained_run import TrainedRun, load_trained_run
 from cnnforge.system.reporter import Reporter
 from cnnforge_export import LiteRTOptions, cnnforge_export_formats, export as exporting, golden, writers
 from tests.e2e import residual

@@ -18,12 +18,12 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import ResolvedRecipe, resolve
-from cnnforge.runs.checkpoints import newest_checkpoint_facts
-from cnnforge.runs.naming import create_run_dir
-from cnnforge.runs.recording import changed_conditions
-from cnnforge.runs.resuming import reopen
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.running.checkpoints import newest_checkpoint_facts
+from cnnforge.running.naming import create_run_dir
+from cnnforge.running.recording import changed_conditions
+from cnnforge.running.resuming import reopen
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run, RunDir
 from cnnforge.system.reporter import Reporter
 from cnnforge.training import precision
 from tests.e2e.test_run import read_lines

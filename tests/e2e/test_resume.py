@@ -14,9 +14,9 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs import resuming as resume
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir, hold_run
+from cnnforge.running import resuming as resume
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run, RunDir, hold_run
 from cnnforge.system.reporter import Reporter
 from tests.e2e.test_run import make_photographs, read_lines, train
 from tests.faults.kills import TIMES

@@ -26,11 +26,11 @@ from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import ResolvedRecipe, resolve
-from cnnforge.runs.checkpoints import newest_checkpoint
-from cnnforge.runs.naming import create_run_dir
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir
-from cnnforge.runs.trained_run import load_trained_run
+from cnnforge.running.checkpoints import newest_checkpoint
+from cnnforge.running.naming import create_run_dir
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run, RunDir
+from cnnforge.running.trained_run import load_trained_run
 from cnnforge.system.reporter import Reporter
 
 SMALL = ["data.image_size=[48,48]", "training.epochs=3", "training.batch_size=16", "architecture.dense_units=32"]
@@ -278,7 +278,7 @@ def test_a_run_that_fails_notes_it_once(
 ) -> None:
     reports, facts = [], []
     update_run = RunDir.update_run
-    monkeypatch.setattr("cnnforge.runs.run.write_report", lambda directory, _: reports.append(directory))
+    monkeypatch.setattr("cnnforge.running.run.write_report", lambda directory, _: reports.append(directory))
     monkeypatch.setattr(RunDir, "update_run", lambda self, **new: (facts.append(new), update_run(self, **new)))
     with pytest.raises(RecipeError):
         train(registry, tmp_path, photographs, "data.image_size=[16,16]")

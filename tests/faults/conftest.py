@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.e2e.test_run import make_photographs
 from tests.faults.callbacks import VARIABLE
 from tests.faults.kills import RECIPE, write_recipe

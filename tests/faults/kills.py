@@ -29,8 +29,8 @@ from typing import Any
 import numpy as np
 
 from cnnforge.network.arrays import read_arrays
-from cnnforge.runs.checkpoints import newest_checkpoint
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.checkpoints import newest_checkpoint
+from cnnforge.running.run_dir import RunDir
 from tests.faults.processes import ended
 
 TIMES = {"seconds", "training_seconds", "waiting_seconds", "images_per_second"}
@@ -76,7 +76,7 @@ class Runner:
     """Runs the command line in forked processes; one that has imported TensorFlow must not have used it."""
 
     def __init__(self, recipe: Path, runs_dir: Path) -> None:
-        import cnnforge.runs.run  # noqa: F401 - once, for all the processes forked from here
+        import cnnforge.running.run  # noqa: F401 - once, for all the processes forked from here
 
         self.recipe = recipe
         self.runs_dir = runs_dir

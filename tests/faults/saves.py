@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnforge.network.arrays import read_arrays, write_arrays
-from cnnforge.runs.checkpoints import newest_checkpoint, next_path, publish
+from cnnforge.running.checkpoints import newest_checkpoint, next_path, publish
 
 _FLOATS = 500_000
 

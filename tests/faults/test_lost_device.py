@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cnnforge.errors import TrainingError
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge.training.failures import explain_lost_device
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.runs.checkpoints import newest_checkpoint
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.checkpoints import newest_checkpoint
+from cnnforge.running.run_dir import RunDir
 from tests.faults.conftest import WITH_FAULT, Shell
 from tests.faults.kills import differences, write_recipe
 

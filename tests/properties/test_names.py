@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, given, settings, strategies as st
 import cnnforge
 from cnnforge.errors import DataError
 from cnnforge.images.names import escape, natural_key, unescape
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 
 parts = st.sampled_from(
     ["..", ".", "", "a", "A", "b.jpg", "C:", "~", "\\", "con", "\0", "x\ny", "é", "\udce9", "__MACOSX"]

@@ -25,8 +25,8 @@ from cnnforge.evaluation.predictions import Predictions, read_predictions as rea
 from cnnforge.host import PluginHost, Registry
 from cnnforge.network.arrays import read_arrays, write_arrays
 from cnnforge.report import writing as report
-from cnnforge.runs.checkpoints import newest_checkpoint, next_path, publish
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.checkpoints import newest_checkpoint, next_path, publish
+from cnnforge.running.run_dir import RunDir
 from cnnforge.system import files
 from cnnforge.system.files import read_lines
 from cnnforge_tuning.journal import Journal

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.reliability.figure import Figure
 from tests.reliability.shell import Shell, photographs, train
 from tests.unit.data.image_cases import BOMBS, JPEG

@@ -162,7 +162,7 @@ def run_with(change: Callable[[Path, Place], None], name: str, *, is_good: bool 
 
 def set_facts(**facts: object) -> Callable[[Path, Place], None]:
     def change(path: Path, place: Place) -> None:
-        from cnnforge.runs.run_dir import RunDir
+        from cnnforge.running.run_dir import RunDir
 
         RunDir(path).update_run(**facts)
 
@@ -179,7 +179,7 @@ def replace(name: str, content: bytes) -> Callable[[Path, Place], None]:
 
 def weights_that_are_a_pickle(path: Path, place: Place) -> None:
     """Weights that are a pickle, with the hash that belongs to them: who can write there can write both."""
-    from cnnforge.runs.run_dir import RunDir
+    from cnnforge.running.run_dir import RunDir
     from cnnforge.system import files
 
     found = npz()(Place(path / "checkpoints", place.canary, place.secret))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnforge.runs.recording import recorded_packages
+from cnnforge.running.recording import recorded_packages
 from cnnforge.system import files
 
 KEPT = Path(__file__).resolve().parents[2] / "docs" / "reliability.json"

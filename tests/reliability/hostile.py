@@ -183,7 +183,7 @@ def open_recipe(path: Path) -> bytes:
 
 
 def open_run(path: Path) -> bytes:
-    from cnnforge.runs.run_dir import RunDir
+    from cnnforge.running.run_dir import RunDir
     from tests.serving import load_run
 
     return _weights(load_run(RunDir(path)).model)

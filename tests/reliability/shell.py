@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.unit.data.image_cases import encode
 
 SMALL = ("data.image_size=[96,96]", "architecture.filters=[8,16]", "architecture.dense_units=16", "training.epochs=2",

@@ -39,7 +39,7 @@ def _train(callback: Any, model: Any) -> None:
 
 def our_best_is_a_number(folder: Path) -> bool:
     from cnnforge.network.weights import load_weights
-    from cnnforge.runs.run_dir import RunDir
+    from cnnforge.running.run_dir import RunDir
     from cnnforge.training.callbacks import BestWeights
 
     callback, model = BestWeights(RunDir(folder).checkpoints, [("val_loss", False)]), _network()
@@ -96,7 +96,7 @@ def _exchange_labels(folder: Path) -> None:
 
 def our_change_of_data_is_noticed(folder: Path) -> bool:
     from cnnforge.data.manifest import check_unchanged
-    from cnnforge.runs.run_dir import RunDir
+    from cnnforge.running.run_dir import RunDir
     from tests.reliability.silent import draw, manifest
 
     directory, data = RunDir(folder / "run"), draw(folder / "data", "cat", "dog")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.reliability.figure import Figure
 from tests.reliability.shell import Shell, photographs, train
 

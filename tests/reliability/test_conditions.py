@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import StorageError, UnknownNameError
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_tuning.study_dir import StudyDir, changes, identity
 from tests.reliability.silent import draw, manifest
 from tests.serving import load_run, make_run

@@ -27,8 +27,8 @@ from cnnforge.images.labelled_images import LeftOut
 from cnnforge.recipe.loading import load_recipe, recipe_from_values
 from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import Recipe
-from cnnforge.runs.recording import provenance
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.recording import provenance
+from cnnforge.running.run_dir import RunDir
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_FILE = ROOT / "examples" / "one-file"

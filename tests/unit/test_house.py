@@ -21,7 +21,7 @@ ROOMS = (
     "training",
     "evaluation",
     "report",
-    "runs",
+    "running",
     "scaffold",
     "cli",
     "testing",

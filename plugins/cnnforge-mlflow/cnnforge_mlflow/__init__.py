@@ -11,7 +11,7 @@ import cnnforge
 if TYPE_CHECKING:
     import keras
 
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
 
 _ADDRESS = "MLFLOW_TRACKING_URI"
 

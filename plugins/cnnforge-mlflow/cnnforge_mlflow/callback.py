@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 if TYPE_CHECKING:
-    from cnnforge.runs import Run
+    from cnnforge.running import Run
     from cnnforge_mlflow.tracked import Tracked
 
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
-from cnnforge.runs import Run
+from cnnforge.running import Run
 
 _EXPERIMENT = "MLFLOW_EXPERIMENT_NAME"
 _DIRECTORY = "cnnforge.run_directory"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.host import PluginHost
-from cnnforge.runs import recorded_packages
+from cnnforge.running import recorded_packages
 from cnnforge.system import attempt
 
 

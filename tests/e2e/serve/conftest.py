@@ -17,7 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.serving import make_run
 
 TOKEN = "token-of-the-tests"

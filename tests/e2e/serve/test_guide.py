@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.e2e.serve.conftest import TOKEN, Served, serving
 from tests.unit.data.image_cases import JPEG
 

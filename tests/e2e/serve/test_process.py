@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.e2e.serve.conftest import TOKEN, Served, serving
 from tests.serving import expected, load_run, make_run, wait_until
 from tests.unit.data.image_cases import BOMBS, JPEG, encode, pattern

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.host import Catalogue, ExplainerSpec, PluginHost, Registry
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_report.examples import write_examples
 from tests.unit.network import networks
 

@@ -17,7 +17,7 @@ import cnnforge_report
 from cnnforge.errors import RecipeError
 from cnnforge.host import PluginHost, Registry
 from cnnforge.report import charts, numbers as formats, writing as report
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_report.photographs import MAX_PICTURE_BYTES
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.running.trained_run import TrainedRun
 from tests.serving import Running, load_run, make_run, make_service, running
 
 

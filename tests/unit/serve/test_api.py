@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.running.trained_run import TrainedRun
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.openapi import BadImages, PredictResponse, Problem
 from cnnforge_serve.service import Service

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnforge.data.decoding import decode
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.running.trained_run import TrainedRun
 from cnnforge_serve import server as serve_server
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.service import Service

@@ -22,9 +22,9 @@ from cnnforge.network.building import build_model, compiled_model
 from cnnforge.network.weights import load_weights
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import ResolvedRecipe, resolve
-from cnnforge.runs.naming import create_run_dir
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.running.naming import create_run_dir
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run, RunDir
 from cnnforge.system.reporter import Reporter
 from cnnforge.training import backbone
 from cnnforge.training.backbone import run_backbone_once

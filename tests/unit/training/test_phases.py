@@ -18,9 +18,9 @@ from cnnforge.network.building import build_model
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
 from cnnforge.report.run_files import read_run_files
-from cnnforge.runs.checkpoints import newest_checkpoint
-from cnnforge.runs.run import execute
-from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.running.checkpoints import newest_checkpoint
+from cnnforge.running.run import execute
+from cnnforge.running.run_dir import Run, RunDir
 from cnnforge.training.phase import let_backbone_learn, phases
 from tests.unit.training.test_backbone import (
     FailOnce,
@@ -102,7 +102,7 @@ def test_a_run_that_ends_between_the_phases_goes_on_to_the_same_bits(
         raise RuntimeError("on purpose")
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="on purpose"):
-        patch.setattr("cnnforge.runs.fitting.let_backbone_learn", fail)
+        patch.setattr("cnnforge.running.fitting.let_backbone_learn", fail)
         train(registry, tiny_images, tmp_path / "broken", *TUNED)
     resumed = RunDir(tmp_path / "broken" / "with_backbone")
     assert [line["epoch"] for line in lines_of(resumed)] == [1]

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from cnnforge.runs.recording import provenance
+from cnnforge.running.recording import provenance
 from cnnforge_tuning import figures, results
 from cnnforge_tuning.confirmation import confirm
 from cnnforge_tuning.page import importance, render

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.pruning import histories, history, is_below_median, is_halved
 

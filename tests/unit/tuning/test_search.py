@@ -8,7 +8,7 @@ import time
 import pytest
 
 from cnnforge.errors import TrainingError
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_tuning.search import Search, Workers
 from tests.unit.tuning.conftest import FakeExecutor, Silent, make_study
 

@@ -9,7 +9,7 @@ import pytest
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
 from cnnforge.recipe.loading import load_recipe
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge_tuning.local import LocalExecutor, WorkerDiedError
 from cnnforge_tuning.objective import Objective
 from cnnforge_tuning.trial import Task, outcome, remove_weights, run_trial
@@ -80,7 +80,7 @@ def test_a_trial_that_fails_writes_its_report_once(tiny_images, tmp_path, monkey
     settings = [f"data.path={json.dumps(str(tiny_images))}", "data.image_size=[8,8]"]
     recipe = load_recipe("directory-cnn", Registry(PluginHost.discover()), settings)
     reports = []
-    monkeypatch.setattr("cnnforge.runs.run.write_report", lambda directory, _: reports.append(directory))
+    monkeypatch.setattr("cnnforge.running.run.write_report", lambda directory, _: reports.append(directory))
     run_trial(Task(tmp_path / "t", recipe.to_toml(), ACCURACY))
     assert reports == [tmp_path / "t"]
     directory = RunDir(tmp_path / "t")

@@ -8,7 +8,7 @@ import numpy as np
 
 import cnnforge
 from cnnforge.host import PluginHost, Registry
-from cnnforge.runs.steps import tell_of_evaluation
+from cnnforge.running.steps import tell_of_evaluation
 
 
 class Surest:

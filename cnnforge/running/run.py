@@ -13,9 +13,9 @@ from cnnforge.errors import InterruptedRunError, StorageError
 from cnnforge.host import Registry
 from cnnforge.images import LabelledImages
 from cnnforge.report import write_report
-from cnnforge.runs.recording import conditions, now
-from cnnforge.runs.resuming import checkpoint_to_resume, identity
-from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.running.recording import conditions, now
+from cnnforge.running.resuming import checkpoint_to_resume, identity
+from cnnforge.running.run_dir import Run, RunDir
 from cnnforge.system import Interrupt, Reporter, import_keras
 
 
@@ -37,8 +37,8 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
         with _recorded(directory, registry, reporter) as interrupt:
             with directory.log.open("a", encoding="utf-8") as log:
                 log.write(import_keras())
-            from cnnforge.runs import steps
-            from cnnforge.runs.fitting import fit
+            from cnnforge.running import steps
+            from cnnforge.running.fitting import fit
             from cnnforge.training import FLOAT32, explain_lost_device, explain_memory_errors, make_feeds
 
             context = steps.RunContext(run, registry, reporter, interrupt)

@@ -20,7 +20,7 @@ from cnnforge.host import Registry
 from cnnforge.images import GivenImage
 from cnnforge.network import BATCH_SIZE, Predictor, trained_model
 from cnnforge.recipe import ResolvedRecipe, load_recipe, resolve
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from cnnforge.system import num_processors
 
 _MAX_IMAGES_AHEAD = 256

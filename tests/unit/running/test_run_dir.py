@@ -12,9 +12,9 @@ import pytest
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge.recipe.loading import load_recipe
 from cnnforge.recipe.resolving import resolve
-from cnnforge.runs.naming import create_run_dir, find_run
-from cnnforge.runs.recording import provenance
-from cnnforge.runs.run_dir import RunDir, hold_run
+from cnnforge.running.naming import create_run_dir, find_run
+from cnnforge.running.recording import provenance
+from cnnforge.running.run_dir import RunDir, hold_run
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The steps of a run but for the fitting itself, in the order in which :func:`cnnforge.runs.execute` takes them."""
+"""The steps of a run but for the fitting itself, in the order in which :func:`cnnforge.running.execute` takes them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cnnforge.images import LabelledImages
 from cnnforge.network import Predictor, compiled_model, components, trained_model
 from cnnforge.recipe import ResolvedRecipe
 from cnnforge.report import write_report
-from cnnforge.runs.checkpointing import restore_model
-from cnnforge.runs.checkpoints import Checkpoint, remove_old_checkpoints
-from cnnforge.runs.recording import now
-from cnnforge.runs.run_dir import Run, RunDir
+from cnnforge.running.checkpointing import restore_model
+from cnnforge.running.checkpoints import Checkpoint, remove_old_checkpoints
+from cnnforge.running.recording import now
+from cnnforge.running.run_dir import Run, RunDir
 from cnnforge.system import Interrupt, Reporter, files, peak_memory_bytes
 from cnnforge.training import Precision, choose_precision, phases, precision_setting
 

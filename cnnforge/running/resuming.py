@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from cnnforge.recipe import Recipe, ResolvedRecipe
-from cnnforge.runs.checkpoints import Checkpoint, newest_checkpoint, newest_checkpoint_facts
-from cnnforge.runs.recording import changed_conditions, now, plugin_versions
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.checkpoints import Checkpoint, newest_checkpoint, newest_checkpoint_facts
+from cnnforge.running.recording import changed_conditions, now, plugin_versions
+from cnnforge.running.run_dir import RunDir
 from cnnforge.system import Reporter, differences, files, refuse_differences
 
 _FREE = ("checkpoint_minutes", "checkpoint_steps")  # of [training]: no result depends on them
@@ -42,7 +42,7 @@ def _settings_that_count(recipe: Recipe) -> dict[str, Any]:
 
 
 def reopen(directory: RunDir, resolved: ResolvedRecipe, *, accept_changes: bool = False) -> None:
-    """Make a run directory ready to be gone on with by :func:`cnnforge.runs.execute`; the caller holds it.
+    """Make a run directory ready to be gone on with by :func:`cnnforge.running.execute`; the caller holds it.
 
     Args:
         directory: The run.

@@ -12,10 +12,10 @@ from cnnforge.errors import TrainingError
 from cnnforge.evaluation import EpochMeasures, best_epoch_figures
 from cnnforge.host import Registry
 from cnnforge.network import compile_model, components
-from cnnforge.runs.checkpointing import Checkpointing, build_state
-from cnnforge.runs.checkpoints import Checkpoint
-from cnnforge.runs.run_dir import Run
-from cnnforge.runs.steps import RunContext, tell_of_model
+from cnnforge.running.checkpointing import Checkpointing, build_state
+from cnnforge.running.checkpoints import Checkpoint
+from cnnforge.running.run_dir import Run
+from cnnforge.running.steps import RunContext, tell_of_model
 from cnnforge.system import Reporter
 from cnnforge.training import (
     BestWeights,

@@ -9,8 +9,8 @@ from pathlib import Path
 from cnnforge.errors import RecipeError, did_you_mean
 from cnnforge.host import PluginHost
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.runs.recording import provenance, record_plugin_files
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.recording import provenance, record_plugin_files
+from cnnforge.running.run_dir import RunDir
 from cnnforge.system import files
 
 

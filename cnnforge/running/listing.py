@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnforge.errors import StorageError
-from cnnforge.runs.run_dir import RunDir, is_running
+from cnnforge.running.run_dir import RunDir, is_running
 from cnnforge.system import files
 
 _UNFINISHED = ("failed", "interrupted", "killed")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cnnforge.errors import RecipeError
-from cnnforge.runs.checkpoints import newest_checkpoint, newest_checkpoint_facts, next_path, publish
+from cnnforge.running.checkpoints import newest_checkpoint, newest_checkpoint_facts, next_path, publish
 from cnnforge.system import files
 
 

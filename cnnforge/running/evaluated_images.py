@@ -16,12 +16,12 @@ from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_
 from cnnforge.host import Registry
 from cnnforge.images import LabelledImages
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
-from cnnforge.runs.recording import now
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.recording import now
+from cnnforge.running.run_dir import RunDir
 from cnnforge.system import expanded, read_lines
 
 if TYPE_CHECKING:
-    from cnnforge.runs.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
+    from cnnforge.running.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
 
 _SHOWN = 5
 

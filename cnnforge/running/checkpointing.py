@@ -12,9 +12,9 @@ import numpy as np
 from cnnforge.data import Feed
 from cnnforge.errors import RecipeError, StorageError
 from cnnforge.network import finalize_constants, read_arrays, variable_arrays, write_arrays
-from cnnforge.runs import checkpoints
-from cnnforge.runs.checkpoints import Checkpoint
-from cnnforge.runs.run_dir import Run
+from cnnforge.running import checkpoints
+from cnnforge.running.checkpoints import Checkpoint
+from cnnforge.running.run_dir import Run
 from cnnforge.system import Interrupt, files
 from cnnforge.training import BestWeights, Phase, capture_callbacks, restore_callbacks, skip_steps
 
