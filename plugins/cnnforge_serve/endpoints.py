@@ -32,7 +32,7 @@ class Endpoints:
         with self._admitted() as share:
             uploads = await read_uploads(request, self._service.limits, share)
             async with self._in_time():
-                predictions = await asyncio.gather(*map(self._service.prediction, uploads))
+                predictions = await self._service.predictions(uploads)
         errors = [prediction["error"] for prediction in predictions if "error" in prediction]
         if len(errors) == len(predictions):
             return JSONResponse({"detail": errors[0], "predictions": predictions}, 422)
@@ -94,7 +94,7 @@ class Endpoints:
 
     async def _heatmap(self, upload: Upload, class_index: int | None) -> bytes:
         try:
-            pixels = await self._service.pixels(upload.content)
+            pixels = await self._service.pixels(upload)
             return await self._service.heatmap(pixels, class_index)
         except (UnreadableImageError, RecipeError) as error:  # the latter: a network without a convolution
             raise HTTPException(422, str(error)) from error

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,14 +16,16 @@ from PIL import Image
 from cnnforge.data import UnreadableImageError, decode
 from cnnforge.evaluation import answer, heatmaps, rank, transparent
 from cnnforge.host import Entry, ExplainerSpec
-from cnnforge.network import BATCH_SIZE, Predictor
+from cnnforge.network import BATCH_SIZE
 from cnnforge.running import TrainedRun
 from cnnforge.system import num_processors
 from cnnforge_serve.batching import Batcher
+from cnnforge_serve.exact_batches import Compute, ExactBatches
 from cnnforge_serve.limits import Limits, Load
 from cnnforge_serve.metrics import Metrics
 from cnnforge_serve.uploads import Upload
 
+_Decoded = tuple[np.ndarray, np.ndarray | None]  # pixels, and their probabilities where these are known already
 _MAX_DECODERS = 4  # each may hold the pixels of the largest image that is allowed
 
 
@@ -63,29 +66,45 @@ class Service:
         return self.batcher.is_ready and not self.is_draining
 
     def stop(self) -> None:
-        """End the threads."""
-        self._decoders.shutdown(cancel_futures=True)
+        """End the threads once they have finished what they are at; nobody waits for that."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
         self.batcher.stop()
 
-    async def prediction(self, upload: Upload) -> dict[str, Any]:
-        """Return what is said of an image: the probabilities of the classes, or why there are none."""
+    async def predictions(self, uploads: list[Upload]) -> list[dict[str, Any]]:
+        """Return what is said of each image: the probabilities of the classes, or why there are none."""
+        if len(uploads) == 1:
+            return [await self._prediction(uploads[0])]
+        return await asyncio.gather(*map(self._prediction, uploads))
+
+    async def _prediction(self, upload: Upload) -> dict[str, Any]:
+        is_alone = self.load.images == 1
         try:
-            pixels = await self.pixels(upload.content)
+            pixels, probabilities = await self._in_thread(self._classified if is_alone else self._decoded, upload)
         except UnreadableImageError as error:
             self.metrics.images.labels("unreadable").inc()
             return {"name": upload.name, "error": str(error)}
-        probabilities = await self.batcher.probabilities(pixels)
+        if probabilities is None:
+            probabilities = await self.batcher.probabilities(pixels)
         self.metrics.images.labels("predicted").inc()
         return self.describe(upload.name, probabilities)
 
-    async def pixels(self, content: bytes) -> np.ndarray:
+    async def pixels(self, upload: Upload) -> np.ndarray:
         """Return an image as the network takes it, shape (height, width, channels), uint8.
 
         Raises:
             UnreadableImageError: It cannot be used.
         """
-        decoded = await asyncio.get_running_loop().run_in_executor(self._decoders, decode, content, self._settings)
-        return decoded.pixels
+        return (await self._in_thread(self._decoded, upload))[0]
+
+    async def _in_thread(self, decoding: Callable[[Upload], _Decoded], upload: Upload) -> _Decoded:
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, decoding, upload)
+
+    def _decoded(self, upload: Upload) -> _Decoded:
+        return decode(upload.content, self._settings).pixels, None
+
+    def _classified(self, upload: Upload) -> _Decoded:
+        pixels, _ = self._decoded(upload)
+        return pixels, self.batcher.compute_if_idle(pixels)
 
     def describe(self, name: str, probabilities: np.ndarray) -> dict[str, Any]:
         """Return the answer for one image, as ``cnnforge predict --json`` prints it."""
@@ -111,12 +130,9 @@ class Service:
         )
         return await asyncio.to_thread(_png, transparent((await self.batcher.run(explain))[0]))
 
-    def _warm_predictor(self) -> Predictor:
-        """Return a predictor that has met every size of batch, each of which takes a backend seconds at first."""
-        predictor = self.trained.predictor()
-        for size in range(8, BATCH_SIZE + 1, 8):
-            predictor(np.zeros((size, *self._settings.shape), np.uint8))
-        return predictor
+    def _warm_predictor(self) -> Compute:
+        """Return the network, which has met every size of batch: each takes a backend longer at first."""
+        return ExactBatches(self.trained)
 
 
 def _png(image: Image.Image) -> bytes:
