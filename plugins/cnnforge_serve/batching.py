@@ -142,7 +142,7 @@ class Batcher:
             if not answer.done():
                 answer.set_exception(WorkerFailedError())
         if self._compute is not failed:  # it failed twice at a time, and is being started already
-            return
+            return None
         self._compute = None
         while True:
             self._worker.shutdown(wait=False)

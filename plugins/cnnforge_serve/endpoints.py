@@ -60,8 +60,9 @@ class Endpoints:
         return PlainTextResponse("ok")
 
     async def readyz(self) -> Response:
-        """Answer 200 while predictions are given, 503 while the network is started again or the server ends."""
-        return PlainTextResponse("ready") if self._service.is_ready else PlainTextResponse("not ready", 503)
+        """Answer 200 while predictions are given, else 503 with the reason."""
+        reason = self._service.why_not_ready
+        return PlainTextResponse(f"not ready: {reason}", 503) if reason else PlainTextResponse("ready")
 
     async def metrics(self) -> Response:
         """Return the figures for Prometheus."""
@@ -69,8 +70,8 @@ class Endpoints:
 
     @contextmanager
     def _admitted(self) -> Iterator[Share]:
-        if not self._service.is_ready:
-            raise busy("the server is ending" if self._service.is_draining else "the network is being started")
+        if refusal := self._service.refusal:
+            raise busy(refusal)
         try:
             with self._service.load.request() as share:
                 yield share

@@ -74,7 +74,7 @@ def test_srv09_a_signal_lets_requests_in_progress_finish(
     with serving(run, tmp_path, token=TOKEN) as served, served.client() as client:
         host, _, port = served.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
-            headers = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
+            headers = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
             connection.sendall(f"POST /predict HTTP/1.1\r\n{headers}".encode() + JPEG[:100])
             wait_until(lambda: "cnnforge_images_in_progress 1.0" in client.get("/metrics").text)
             served.process.send_signal(number)
@@ -92,7 +92,7 @@ def test_srv09_a_request_that_never_ends_is_not_waited_for(run: RunDir, tmp_path
     with serving(run, tmp_path) as served, served.client() as client:
         host, _, port = served.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
             wait_until(lambda: "cnnforge_images_in_progress 1.0" in client.get("/metrics").text)
             start = time.monotonic()
             served.process.send_signal(signal.SIGTERM)
