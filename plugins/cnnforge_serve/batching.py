@@ -59,6 +59,7 @@ class Batcher:
         """Start the worker and wait until it is ready."""
         self._loop = asyncio.get_running_loop()
         self._compute = await self.run(self._start)
+        self._next_batch()
 
     def stop(self) -> None:
         """End the worker's thread once it has finished what it is at; nobody waits for that."""

@@ -323,7 +323,9 @@ def test_srv14_served_probabilities_are_those_of_the_predictor_to_the_bit(server
 def start_upload(server: Running, sent: int, total: int) -> socket.socket:
     """A connection on which a part of a body has been sent."""
     connection = server.connect()
-    connection.sendall(f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {total}\r\n\r\n".encode() + bytes(sent))
+    connection.sendall(
+        f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {total}\r\n\r\n".encode() + bytes(sent)
+    )
     wait_until(lambda: server.service.load.bytes > 0)
     return connection
 
