@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvicorn
 import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -229,15 +230,22 @@ def serve(run: Path, side: str) -> None:
     from cnnforge_serve.service import Service
 
     trained = load_trained(str(run))
-    service = Service(trained, Limits(), 1 if side == "batches of one" else BATCH_SIZE)
-    app = create_app(service) if side in OURS else plain_app(trained, whole=side == "tutorial")
     listening = listen("127.0.0.1", 0)
-    answer(app, service, listening, lambda: print(listening.getsockname()[1], flush=True), log=False)
+
+    def say_port() -> None:
+        print(listening.getsockname()[1], flush=True)
+
+    if side in OURS:
+        service = Service(trained, Limits(), 1 if side == "batches of one" else BATCH_SIZE)
+        answer(create_app(service), service, listening, say_port, log=False)
+    else:
+        app = plain_app(trained, say_port, whole=side == "tutorial")
+        uvicorn.Server(uvicorn.Config(app, access_log=False)).run(sockets=[listening])
 
 
-def plain_app(trained: Any, *, whole: bool) -> FastAPI:
+def plain_app(trained: Any, on_start: Callable[[], None], *, whole: bool) -> FastAPI:
     """Return the server that one writes first."""
-    app, lock = FastAPI(), threading.Lock()
+    app, lock = FastAPI(on_startup=[on_start]), threading.Lock()
     compute: Callable[[np.ndarray], np.ndarray] = trained.model.predict_on_batch
     if whole:
         compute = lambda images: trained.model.predict(images, verbose=0)  # noqa: E731
