@@ -9,6 +9,7 @@ import io
 import re
 
 from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 _FREE_READS = 10_000
@@ -83,7 +84,7 @@ def check_effort(image: Image.Image, content: bytes, reader: BoundedReader) -> N
         max_scans = max(_FREE_SCANS, min(_MAX_SCANS, _MAX_SCANNED_PIXELS // num_pixels))
         if content.count(b"\xff\xda") > max_scans and _has_more_scans(content, max_scans):
             raise UnreadableImageError(f"takes too long to decode: more than {max_scans} JPEG scans")
-    elif image.format == "BMP" and image.tile and image.tile[0].codec_name == "bmp_rle":
+    elif isinstance(image, BmpImageFile) and image.tile and image.tile[0].codec_name == "bmp_rle":
         if num_pixels > _MAX_RLE_PIXELS or len(content) > _MAX_RLE_BYTES:
             raise UnreadableImageError(f"takes too long to decode: run-length BMP, {num_pixels} pixels")
         reader.num_left = 2 * len(content)  # two bytes at a time is how it is meant to be read

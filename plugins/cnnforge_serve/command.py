@@ -74,8 +74,8 @@ def serve(
         typer.echo(f"API      {url}/predict, described at {url}/openapi.json")
 
     app = create_app(service, token, Hosts(allowed_host or (), host))
-    signal_number = answer(app, service, listening, say_start, log=log, trusted_proxies=proxies)
-    raise typer.Exit(128 + signal_number)
+    answer(app, service, listening, say_start, log=log, trusted_proxies=proxies)
+    raise typer.Exit(1)  # it could not be started
 
 
 def _network(proxy: str) -> str:

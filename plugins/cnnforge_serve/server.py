@@ -62,8 +62,10 @@ def serve(
     *,
     log: bool,
     trusted_proxies: Sequence[str] = (),
-) -> int:
-    """Answer requests until a signal comes, then finish those in progress; return the signal's number.
+) -> None:
+    """Answer requests until a signal comes, then finish those in progress and end the process, with 128 + the signal.
+
+    Returns only if the application could not be started, which the log explains.
 
     Args:
         app: What answers.
@@ -76,7 +78,16 @@ def serve(
     logging.config.dictConfig(_logging(log=log))
     server = Server(app, service, on_start, trusted_proxies)
     server.run(sockets=[listening])
-    return server.signal_number
+    if server.signal_number:
+        _end(server.signal_number)
+
+
+def _end(signal_number: int) -> None:
+    """End the process at once: nobody waits for threads that hang, nor for TensorFlow to be taken down.
+
+    Nothing is flushed, since a pipe that nobody reads would hold it up; each line was, as it was written.
+    """
+    os._exit(128 + signal_number)
 
 
 class Server(uvicorn.Server):
@@ -109,11 +120,11 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Start to drain at the first signal; end the process at the second, or when the time for it is over."""
         if self._service.is_draining:
-            os._exit(128 + sig)
+            _end(sig)
         self._service.is_draining = True
         self._drain_until = time.monotonic() + DRAIN_SECONDS
         self.signal_number = sig
-        end = threading.Timer(_END_SECONDS, os._exit, [128 + sig])
+        end = threading.Timer(_END_SECONDS, _end, [sig])
         end.daemon = True
         end.start()
 

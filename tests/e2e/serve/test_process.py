@@ -130,6 +130,8 @@ def test_an_address_in_use_is_said_before_anything_is_loaded(run: RunDir) -> Non
         (("nowhere",), "expected a run directory"),
         (("RUN", "--token", "two words"), "expected a token of ASCII characters"),
         (("RUN", "--host", "256.0.0.1"), "cannot listen at --host 256.0.0.1"),
+        (("RUN", "--trusted-proxy", "proxy.example"), "received trusted_proxy=proxy.example"),
+        (("RUN", "--trusted-proxy", "10.0.0.1/8"), "expected the address or network of a proxy"),
     ],
 )
 def test_what_is_wrong_with_the_command_line_is_said(run: RunDir, arguments: tuple[str, ...], message: str) -> None:
@@ -148,6 +150,15 @@ def test_elsewhere_than_at_loopback_a_missing_token_is_warned_of(run: RunDir, tm
     with serving(run, tmp_path, "--host", "0.0.0.0", "--no-log") as served:
         assert served.url.startswith("http://127.0.0.1:")
         assert "warning: whoever reaches 0.0.0.0 may ask" in served.errors.read_text(encoding="utf-8")
+
+
+def test_hosts_and_proxies_can_be_named(run: RunDir, tmp_path: Path) -> None:
+    options = ("--allowed-host", "cats.example", "--allowed-host", "10.0.0.7", "--trusted-proxy", "127.0.0.1")
+    with serving(run, tmp_path, *options) as served, served.client() as client:
+        for host, status in {"cats.example": 200, "10.0.0.7:80": 200, "dogs.example": 400}.items():
+            assert client.get("/healthz", headers={"Host": host}).status_code == status
+        client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"})
+        wait_until(lambda: "203.0.113.7" in served.errors.read_text(encoding="utf-8"))
 
 
 def test_without_the_extra_it_says_what_to_install(run: RunDir) -> None:
