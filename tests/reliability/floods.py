@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cnnforge.data.decoding import DecodeSettings, decode
 from cnnforge.data.effort import UnreadableImageError
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.reliability.bombs import MAX_MEGABYTES, MAX_SECONDS, Taken, in_child
 from tests.reliability.figure import Figure, share
 from tests.reliability.shell import Shell, photographs, train

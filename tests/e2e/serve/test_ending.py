@@ -17,7 +17,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from cnnforge.runs.run_dir import RunDir
+from cnnforge.running.run_dir import RunDir
 from tests.e2e.serve.conftest import Served, serving
 from tests.serving import wait_until
 from tests.unit.data.image_cases import JPEG, encode

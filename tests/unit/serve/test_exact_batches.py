@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.running.trained_run import TrainedRun
 from cnnforge_serve import exact_batches
 from cnnforge_serve.exact_batches import ExactBatches
 

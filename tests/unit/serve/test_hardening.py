@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cnnforge.runs.trained_run import TrainedRun
+from cnnforge.running.trained_run import TrainedRun
 from cnnforge_serve import limits as serve_limits, server as serve_server
 from cnnforge_serve.hosts import Hosts
 from cnnforge_serve.limits import Limits
