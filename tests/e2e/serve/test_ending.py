@@ -139,7 +139,7 @@ def test_srv04_the_memory_of_large_images_is_bounded(narrow: Served, image_forma
         answers = list(pool.map(lambda _: client.post("/predict", content=content), range(12)))
         assert {answer.status_code for answer in answers} == {200}
         taken = kilobytes(status, "VmHWM") - before
-    assert taken * 1024 < BYTES_PER_PIXEL * SIDE**2 + 32 * 2**20
+    assert taken * 1024 < BYTES_PER_PIXEL * SIDE**2 + 64 * 2**20  # and what else the process needs for twelve requests
 
 
 def kilobytes(process: Path, name: str) -> int:
