@@ -32,7 +32,7 @@ test-faults: $(VENV)/installed
 	$(BIN)/pytest -m "faults or not faults" tests/faults
 	$(BIN)/pytest -m faults plugins
 
-# The ten figures of docs/reliability.md, and plain Keras beside them: about half an hour of two quiet cores.
+# The figures of docs/reliability.md, and plain Keras beside them: about half an hour of two quiet cores.
 reliability: $(VENV)/installed
 	$(BIN)/python -m tests.reliability
 

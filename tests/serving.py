@@ -22,6 +22,7 @@ from cnnforge.running.run_dir import RunDir
 from cnnforge.running.trained_run import TrainedRun, load_trained_run
 from cnnforge_export.testing import untrained_run
 from cnnforge_serve.app import create_app
+from cnnforge_serve.hosts import Hosts
 from cnnforge_serve.limits import Limits
 from cnnforge_serve.server import Server, listen
 from cnnforge_serve.service import Service
@@ -106,12 +107,14 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(service: Service, token: str | None = None) -> Iterator[Running]:
+def running(
+    service: Service, token: str | None = None, hosts: Hosts | None = None, trusted_proxies: tuple[str, ...] = ()
+) -> Iterator[Running]:
     """A server in a thread of this process, at a port that is free."""
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     has_started = threading.Event()
-    server = Server(create_app(service, token), service, has_started.set)
+    server = Server(create_app(service, token, hosts), service, has_started.set, trusted_proxies)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

@@ -2,10 +2,10 @@ from .augment import ExtraAugmentation as ExtraAugmentation, augment_batch as au
 from .decoding import (
     DecodedImage as DecodedImage,
     DecodeSettings as DecodeSettings,
-    UnreadableImageError as UnreadableImageError,
     content_hash as content_hash,
     decode as decode,
 )
+from .effort import UnreadableImageError as UnreadableImageError
 from .feed import (
     Feed as Feed,
     class_weights as class_weights,

@@ -2,20 +2,22 @@
 
 Rules: the content decides the format, not the file's name; sizes are checked before any pixel is allocated; the
 photograph is turned upright as its EXIF data say; transparent pixels show the background colour; 16 bits are scaled
-to 8; of an animation the first frame counts. What cannot be decoded in full is refused.
+to 8; of an animation the first frame counts. What cannot be decoded in full, or not in reasonable time, is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from cnnforge.data.effort import BoundedReader, UnreadableImageError, check_chunks, check_effort
 from cnnforge.images import MAX_FILE_BYTES, TOO_LARGE
 from cnnforge.recipe import DataSection
 
@@ -49,10 +51,6 @@ _PILLOW_MAX_PIXELS = 178_956_970  # beyond, Pillow itself refuses
 # of the second our own limit takes care. A line on the terminal for each such photograph would help nobody.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-
-class UnreadableImageError(ValueError):
-    """An image that cannot be used; the message is the reason, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +96,30 @@ class DecodedImage:
     is_animated: bool
 
 
-def decode(content: bytes | np.ndarray, settings: DecodeSettings) -> DecodedImage:
+Admit = Callable[[int], AbstractContextManager[object]]
+"""Called with an image's number of pixels; its context is held for as long as these take memory."""
+
+
+def decode(
+    content: bytes | np.ndarray, settings: DecodeSettings, admit: Admit = lambda _: nullcontext()
+) -> DecodedImage:
     """Decode an image file (or take an array as it is) and resize it, its proportions not kept.
 
     Args:
         content: The bytes of a file, or a uint8 array (height, width, 1, 3 or 4).
         settings: The wanted size and the rules.
+        admit: May wait until there is memory for the pixels, up to 22 bytes for each.
 
     Raises:
-        UnreadableImageError: It is no image, is damaged, or is too large.
+        UnreadableImageError: It is no image, is damaged, is too large, or would take too long.
     """
     try:
         image = _open(content, settings)
-        image_format, is_animated = _kind(image)
-        upright, (width, height) = _upright(image, settings)
-        resized = _resize(_convert(upright, settings), settings)
+        with admit(image.width * image.height):
+            image_format, is_animated = _kind(image)
+            upright, (width, height) = _upright(image, settings)
+            resized = _resize(_convert(upright, settings), settings)
+            del image, upright
     except UnreadableImageError:
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
@@ -138,8 +145,10 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
     if len(content) > MAX_FILE_BYTES:
         raise UnreadableImageError(TOO_LARGE)
     max_pixels = min(settings.max_pixels, _PILLOW_MAX_PIXELS)
+    check_chunks(content)
+    reader = BoundedReader(content)
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(reader, formats=FORMATS)
     except UnidentifiedImageError:
         raise UnreadableImageError(_foreign_format(content)) from None
     except Image.DecompressionBombError:
@@ -149,6 +158,7 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
         raise UnreadableImageError(f"{image.width}×{image.height}, more than {max_pixels} pixels")
     if isinstance(image, JpegImageFile) and num_pixels > _JPEG_MAX_PIXELS_PER_BYTE * len(content):
         raise UnreadableImageError(f"damaged: too few bytes for {image.width}×{image.height} pixels")
+    check_effort(image, content, reader)
     return image
 
 

@@ -21,7 +21,8 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, content_hash, decode
+from cnnforge.data.decoding import DecodeSettings, content_hash, decode
+from cnnforge.data.effort import UnreadableImageError
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.errors import DataError, PluginError
 from cnnforge.system import num_processors

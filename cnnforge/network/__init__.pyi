@@ -6,7 +6,7 @@ from .building import (
     compiled_model as compiled_model,
     trained_model as trained_model,
 )
-from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor
+from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor, class_probabilities as class_probabilities
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (
     finalize_constants as finalize_constants,

@@ -18,6 +18,7 @@ from cnnforge_serve import openapi
 from cnnforge_serve.batching import WorkerFailedError
 from cnnforge_serve.browser_page import page_router
 from cnnforge_serve.endpoints import Endpoints
+from cnnforge_serve.hosts import Hosts, HostsChecked
 from cnnforge_serve.limits import RETRY_AFTER
 from cnnforge_serve.metrics import Measured
 from cnnforge_serve.service import Service
@@ -25,12 +26,13 @@ from cnnforge_serve.service import Service
 _BEARER = HTTPBearer(auto_error=False)
 
 
-def create_app(service: Service, token: str | None = None) -> FastAPI:
+def create_app(service: Service, token: str | None = None, hosts: Hosts | None = None) -> FastAPI:
     """Return the application.
 
     Args:
         service: What answers.
         token: What ``/predict``, ``/explain`` and ``/metrics`` ask for as a bearer token; None: nothing.
+        hosts: The hosts that requests may name; None: those of loopback.
     """
     app = FastAPI(
         title=f"CNNForge: {service.trained.directory.path.name}",
@@ -44,6 +46,7 @@ def create_app(service: Service, token: str | None = None) -> FastAPI:
     app.include_router(page_router(service, needs_token=token is not None))
     app.add_exception_handler(ClientDisconnect, _client_disconnected)
     app.add_exception_handler(WorkerFailedError, _worker_failed)
+    app.add_middleware(HostsChecked, hosts=hosts or Hosts())
     app.add_middleware(Measured, metrics=service.metrics, paths=frozenset(app.openapi()["paths"]))
     return app
 

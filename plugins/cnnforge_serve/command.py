@@ -22,12 +22,20 @@ def serve(
     token: Annotated[
         str | None, typer.Option("--token", envvar="CNNFORGE_TOKEN", help="Bearer token that requests must bring.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", help="Host that requests may name, besides loopback's and --host; '*': any."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option("--trusted-proxy", help="Address or network of a proxy whose X-Forwarded-For is believed."),
+    ] = None,
     max_bytes: Annotated[int, typer.Option("--max-bytes", min=1, help="Largest body of a request.")] = 32 * 2**20,
     max_images: Annotated[int, typer.Option("--max-images", min=1, help="Most images of a request.")] = 64,
     max_pixels: Annotated[
         int | None, typer.Option("--max-pixels", min=1, help="Largest image; default: as the recipe says.")
     ] = None,
-    queue: Annotated[int, typer.Option("--queue", min=1, help="Most images in progress, of all requests.")] = 256,
+    queue: Annotated[int, typer.Option("--queue", min=1, help="Most images that wait for an answer.")] = 256,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Seconds for a request to arrive, and for its answer.")
     ] = 30.0,
@@ -39,6 +47,7 @@ def serve(
     directory = find_run(run)
     if token is not None and not re.fullmatch(r"[!-~]+", token):
         raise RecipeError("expected a token of ASCII characters without spaces", hint="leave it out to ask for none")
+    proxies = [_network(proxy) for proxy in trusted_proxy or ()]
     try:
         from cnnforge_serve.limits import Limits
         from cnnforge_serve.server import listen, serve as answer
@@ -53,6 +62,7 @@ def serve(
         typer.echo(f"warning: whoever reaches {host} may ask; a token in CNNFORGE_TOKEN prevents it", err=True)
     trained = load_trained(run)
     from cnnforge_serve.app import create_app
+    from cnnforge_serve.hosts import Hosts
     from cnnforge_serve.service import Service
 
     service = Service(trained, Limits(max_bytes, max_images, max_pixels, queue, timeout), explainer=explainer)
@@ -63,8 +73,21 @@ def serve(
         typer.echo(f"Page     {url}/")
         typer.echo(f"API      {url}/predict, described at {url}/openapi.json")
 
-    signal_number = answer(create_app(service, token), service, listening, say_start, log=log)
-    raise typer.Exit(128 + signal_number)
+    app = create_app(service, token, Hosts(allowed_host or (), host))
+    answer(app, service, listening, say_start, log=log, trusted_proxies=proxies)
+    raise typer.Exit(1)  # it could not be started
+
+
+def _network(proxy: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_network(proxy))
+    except ValueError:
+        raise RecipeError(
+            f"expected the address or network of a proxy, received trusted_proxy={proxy}",
+            hint="cnnforge serve RUN --trusted-proxy 127.0.0.1",
+        ) from None
 
 
 def _url(host: str, port: int) -> str:

@@ -32,7 +32,7 @@ class Endpoints:
         with self._admitted() as share:
             uploads = await read_uploads(request, self._service.limits, share)
             async with self._in_time():
-                predictions = await asyncio.gather(*map(self._service.prediction, uploads))
+                predictions = await self._service.predictions(uploads)
         errors = [prediction["error"] for prediction in predictions if "error" in prediction]
         if len(errors) == len(predictions):
             return JSONResponse({"detail": errors[0], "predictions": predictions}, 422)
@@ -60,8 +60,9 @@ class Endpoints:
         return PlainTextResponse("ok")
 
     async def readyz(self) -> Response:
-        """Answer 200 while predictions are given, 503 while the network is started again or the server ends."""
-        return PlainTextResponse("ready") if self._service.is_ready else PlainTextResponse("not ready", 503)
+        """Answer 200 while predictions are given, else 503 with the reason."""
+        reason = self._service.why_not_ready
+        return PlainTextResponse(f"not ready: {reason}", 503) if reason else PlainTextResponse("ready")
 
     async def metrics(self) -> Response:
         """Return the figures for Prometheus."""
@@ -69,8 +70,8 @@ class Endpoints:
 
     @contextmanager
     def _admitted(self) -> Iterator[Share]:
-        if not self._service.is_ready:
-            raise busy("the server is ending" if self._service.is_draining else "the network is being started")
+        if refusal := self._service.refusal:
+            raise busy(refusal)
         try:
             with self._service.load.request() as share:
                 yield share
@@ -94,7 +95,7 @@ class Endpoints:
 
     async def _heatmap(self, upload: Upload, class_index: int | None) -> bytes:
         try:
-            pixels = await self._service.pixels(upload.content)
+            pixels = await self._service.pixels(upload)
             return await self._service.heatmap(pixels, class_index)
         except (UnreadableImageError, RecipeError) as error:  # the latter: a network without a convolution
             raise HTTPException(422, str(error)) from error

@@ -69,7 +69,7 @@ def _problems(limits: Limits) -> dict[int | str, dict[str, Any]]:
         400: ("There is no image, or the form cannot be read", "expected a file in the form, received none"),
         401: ("The token is missing or wrong", "expected the header Authorization: Bearer <token>"),
         408: ("The body took too long", f"expected the whole request {seconds}"),
-        413: ("Too many bytes or images", f"expected at most {limits.max_bytes} bytes"),
+        413: ("Too many bytes, images or fields", f"expected at most {limits.max_bytes} bytes"),
         415: (
             "The body is of another type",
             "expected image/…, application/octet-stream or multipart/form-data, received text/plain",

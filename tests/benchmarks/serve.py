@@ -1,13 +1,15 @@
 """`cnnforge serve` under load, against servers that handle one image at a time.
 
-``python tests/benchmarks/serve.py RUN ARCHIVE [--clients 32] [--seconds 60] [--only SIDE ...]``. Each client keeps one
-connection and sends one photograph after the other; every answer of ours must be, byte for byte, the one that the
-same photograph got alone. Clients and server share the processors of this machine. The sides:
+``python tests/benchmarks/serve.py RUN ARCHIVE [--clients 1 8 64 256] [--seconds 10] [--rounds 3] [--only SIDE ...]``.
+All servers are started first; then the sides take turns, for each number of clients and in each round, so that a
+machine that slows down slows all of them. Each client keeps one connection and sends one photograph after the other;
+every answer of ours must be, byte for byte, the one that the same photograph got alone. Clients and servers share the
+processors of this machine. The last lines are the table of ``docs/guides/serve.md``: medians of the rounds. The sides:
 
-* ``batches``: the server as it is.
-* ``batches of one``: the same server with batching off; it keeps to the bits, so it fills each batch up to eight.
+* ``serve``: the server as it is.
 * ``plain``: FastAPI, the same decoder, ``predict_on_batch`` on one image behind a lock; not the same bits.
-* ``tutorial``: the same with ``model.predict``, as it stands in most tutorials.
+* ``batches of one``: ours with batching off.
+* ``tutorial``: ``plain`` with ``model.predict``, as it stands in most tutorials.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import uvicorn
 import uvloop
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -38,34 +41,67 @@ from fastapi.responses import JSONResponse
 
 from cnnforge.data.decoding import decode
 from cnnforge.images.opening import open_files
-from cnnforge.network.predictor import class_probabilities
+from cnnforge.network.predictor import BATCH_SIZE, class_probabilities
 
 NUM_PHOTOGRAPHS = 500
-SIDES = ("batches", "batches of one", "plain", "tutorial")
+WARM_SECONDS = 1.0
+SIDES = ("serve", "plain", "batches of one", "tutorial")
+OURS = ("serve", "batches of one")
 
 
 def main() -> None:
-    """Measure every side and print a line of JSON for each."""
+    """Measure the sides in turns; print a line of JSON for each turn, then the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("run", type=Path)
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64, 256])
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES[:2])
     parser.add_argument("--serve", choices=SIDES, help="be the server of that side; for this program's own use")
     arguments = parser.parse_args()
     if arguments.serve:
         serve(arguments.run, arguments.serve)
         return
-    photographs = read_photographs(arguments.archive)
-    for side in arguments.only:
-        with server(arguments.run, side) as (port, process_id):
-            wanted = answers(port, photographs) if side.startswith("batches") else None
-            load = Load(photographs, wanted, arguments.seconds)
-            cpu, start = processor_seconds(process_id), time.process_time()
-            uvloop.run(load.run(port, arguments.clients))
-            cpu, own = processor_seconds(process_id) - cpu, time.process_time() - start
-        print(json.dumps({"side": side, **load.summary(), **per_image(load, cpu, own)}), flush=True)
+    photographs, turns = read_photographs(arguments.archive), []
+    with ExitStack() as stack:
+        servers = {side: stack.enter_context(server(arguments.run, side)) for side in arguments.only}
+        wanted = {side: answers(servers[side][0], photographs) if side in OURS else None for side in servers}
+        for _, clients, side in itertools.product(range(arguments.rounds), arguments.clients, servers):
+            turns.append(turn(side, clients, arguments.seconds, servers[side], photographs, wanted[side]))
+            print(json.dumps(turns[-1]), flush=True)
+    print(table(turns, arguments.only))
+
+
+def turn(
+    side: str,
+    clients: int,
+    seconds: float,
+    served: tuple[int, int],
+    photographs: list[bytes],
+    wanted: list[bytes] | None,
+) -> dict[str, Any]:
+    """Return what one side came to under the load of so many clients, which is on before it is measured."""
+    port, process_id = served
+    uvloop.run(Load(photographs, wanted, WARM_SECONDS).run(port, clients))
+    load = Load(photographs, wanted, seconds)
+    cpu, start = processor_seconds(process_id), time.process_time()
+    uvloop.run(load.run(port, clients))
+    cpu, own = processor_seconds(process_id) - cpu, time.process_time() - start
+    return {"side": side, "clients": clients, **load.summary(), **per_image(load, cpu, own)}
+
+
+def table(turns: list[dict[str, Any]], sides: Sequence[str]) -> str:
+    """Return the medians of all rounds as a table in Markdown, with the throughput against the last side's."""
+    shown = ("images_per_second", "p50_ms", "p99_ms", "server_cpu_ms")
+    lines = ["| clients | server | images/s | p50 | p99 | processor time an image | errors |", "| --- " * 7 + "|"]
+    for clients in sorted({found["clients"] for found in turns}):
+        for side in sides:
+            rounds = [found for found in turns if (found["clients"], found["side"]) == (clients, side)]
+            rate, p50, p99, cpu = (statistics.median(found[name] for found in rounds) for name in shown)
+            errors = sum(found["errors"] for found in rounds)
+            lines.append(f"| {clients} | {side} | {rate:.0f} | {p50:.3g} ms | {p99:.3g} ms | {cpu:.2g} ms | {errors} |")
+    return "\n".join(lines)
 
 
 def read_photographs(archive: Path) -> list[bytes]:
@@ -165,7 +201,7 @@ class Client(asyncio.Protocol):
     def _ask(self) -> None:
         self._index, self._received = next(self._order), b""
         content = self._load.photographs[self._index]
-        headers = f"Host: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}"
+        headers = f"Host: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}"
         self._start = time.perf_counter()
         self._transport.write(f"POST /predict HTTP/1.1\r\n{headers}\r\n\r\n".encode() + content)
 
@@ -194,15 +230,22 @@ def serve(run: Path, side: str) -> None:
     from cnnforge_serve.service import Service
 
     trained = load_trained(str(run))
-    service = Service(trained, Limits(), 1 if side == "batches of one" else 32)
-    app = create_app(service) if side.startswith("batches") else plain_app(trained, whole=side == "tutorial")
     listening = listen("127.0.0.1", 0)
-    answer(app, service, listening, lambda: print(listening.getsockname()[1], flush=True), log=False)
+
+    def say_port() -> None:
+        print(listening.getsockname()[1], flush=True)
+
+    if side in OURS:
+        service = Service(trained, Limits(), 1 if side == "batches of one" else BATCH_SIZE)
+        answer(create_app(service), service, listening, say_port, log=False)
+    else:
+        app = plain_app(trained, say_port, whole=side == "tutorial")
+        uvicorn.Server(uvicorn.Config(app, access_log=False)).run(sockets=[listening])
 
 
-def plain_app(trained: Any, *, whole: bool) -> FastAPI:
+def plain_app(trained: Any, on_start: Callable[[], None], *, whole: bool) -> FastAPI:
     """Return the server that one writes first."""
-    app, lock = FastAPI(), threading.Lock()
+    app, lock = FastAPI(on_startup=[on_start]), threading.Lock()
     compute: Callable[[np.ndarray], np.ndarray] = trained.model.predict_on_batch
     if whole:
         compute = lambda images: trained.model.predict(images, verbose=0)  # noqa: E731

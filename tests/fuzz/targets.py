@@ -19,7 +19,8 @@ from cnnforge_keras_files.configuration import read
 from PIL import Image
 
 import cnnforge
-from cnnforge.data.decoding import FORMATS, DecodeSettings, UnreadableImageError, decode
+from cnnforge.data.decoding import FORMATS, DecodeSettings, decode
+from cnnforge.data.effort import UnreadableImageError
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry

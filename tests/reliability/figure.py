@@ -1,4 +1,4 @@
-"""The ten figures: what each is called and must come to, how one is measured, and the file that keeps them."""
+"""The figures: what each is called and must come to, how one is measured, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ FIGURES = {
     8: Asked("bombs", "memory and time that a bomb takes", "at most 256 MB and 2 s"),
     9: Asked("cost", "share of time for checkpoints; from SIGTERM to saved and gone", "at most 2 %; 10 s"),
     10: Asked("containment", "commands that work beside eight broken plugins", "100 %"),
+    11: Asked("floods", "time and memory that a flood takes; floods named", "at most 2 s and 256 MB; 100 %"),
+    12: Asked("senders", "answered beside slow senders; said to be ready; from SIGTERM to gone", "100 %; 100 %; 10 s"),
 }
 
 

@@ -74,7 +74,7 @@ def test_srv09_a_signal_lets_requests_in_progress_finish(
     with serving(run, tmp_path, token=TOKEN) as served, served.client() as client:
         host, _, port = served.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
-            headers = f"Host: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
+            headers = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(JPEG)}\r\n\r\n"
             connection.sendall(f"POST /predict HTTP/1.1\r\n{headers}".encode() + JPEG[:100])
             wait_until(lambda: "cnnforge_images_in_progress 1.0" in client.get("/metrics").text)
             served.process.send_signal(number)
@@ -92,7 +92,7 @@ def test_srv09_a_request_that_never_ends_is_not_waited_for(run: RunDir, tmp_path
     with serving(run, tmp_path) as served, served.client() as client:
         host, _, port = served.url.removeprefix("http://").partition(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
             wait_until(lambda: "cnnforge_images_in_progress 1.0" in client.get("/metrics").text)
             start = time.monotonic()
             served.process.send_signal(signal.SIGTERM)
@@ -130,6 +130,8 @@ def test_an_address_in_use_is_said_before_anything_is_loaded(run: RunDir) -> Non
         (("nowhere",), "expected a run directory"),
         (("RUN", "--token", "two words"), "expected a token of ASCII characters"),
         (("RUN", "--host", "256.0.0.1"), "cannot listen at --host 256.0.0.1"),
+        (("RUN", "--trusted-proxy", "proxy.example"), "received trusted_proxy=proxy.example"),
+        (("RUN", "--trusted-proxy", "10.0.0.1/8"), "expected the address or network of a proxy"),
     ],
 )
 def test_what_is_wrong_with_the_command_line_is_said(run: RunDir, arguments: tuple[str, ...], message: str) -> None:
@@ -148,6 +150,15 @@ def test_elsewhere_than_at_loopback_a_missing_token_is_warned_of(run: RunDir, tm
     with serving(run, tmp_path, "--host", "0.0.0.0", "--no-log") as served:
         assert served.url.startswith("http://127.0.0.1:")
         assert "warning: whoever reaches 0.0.0.0 may ask" in served.errors.read_text(encoding="utf-8")
+
+
+def test_hosts_and_proxies_can_be_named(run: RunDir, tmp_path: Path) -> None:
+    options = ("--allowed-host", "cats.example", "--allowed-host", "10.0.0.7", "--trusted-proxy", "127.0.0.1")
+    with serving(run, tmp_path, *options) as served, served.client() as client:
+        for host, status in {"cats.example": 200, "10.0.0.7:80": 200, "dogs.example": 400}.items():
+            assert client.get("/healthz", headers={"Host": host}).status_code == status
+        client.get("/healthz", headers={"X-Forwarded-For": "203.0.113.7"})
+        wait_until(lambda: "203.0.113.7" in served.errors.read_text(encoding="utf-8"))
 
 
 def test_without_the_extra_it_says_what_to_install(run: RunDir) -> None:

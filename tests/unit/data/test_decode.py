@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, content_hash, decode
+from cnnforge.data.decoding import DecodeSettings, content_hash, decode
+from cnnforge.data.effort import UnreadableImageError
 from cnnforge.recipe.schema import DataSection
 from tests.unit.data.image_cases import (
     BOMBS,
@@ -177,7 +178,8 @@ def test_the_content_hash_tells_overwritten_bytes() -> None:
 
 MEASURE = """
     import json, resource, sys, time
-    from cnnforge.data.decoding import DecodeSettings, UnreadableImageError, decode
+    from cnnforge.data.decoding import DecodeSettings, decode
+    from cnnforge.data.effort import UnreadableImageError
 
     contents = [open(path, "rb").read() for path in sys.argv[1:]]
     settings = DecodeSettings(64, 64)

@@ -158,3 +158,39 @@ def test_other_work_on_the_network_takes_its_turn() -> None:
         batcher.stop()
 
     run(scenario())
+
+
+def test_an_idle_network_computes_in_the_calling_thread_and_a_busy_one_does_not() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = await started(network)
+        found = await asyncio.to_thread(batcher.compute_if_idle, image(7))
+        assert found is not None
+        assert found[0] == 7
+        assert not any(name.startswith("network") for name in network.threads)
+        network.is_open.clear()
+        alone = asyncio.create_task(asyncio.to_thread(batcher.compute_if_idle, image(8)))
+        while not batcher._in_use.locked():
+            await asyncio.sleep(0)
+        assert batcher.compute_if_idle(image(9)) is None
+        waiting = ask(batcher, range(10, 13))
+        network.is_open.set()
+        assert [float(row[0]) for row in await asyncio.gather(*waiting)] == [10, 11, 12]
+        assert (await alone)[0] == 8
+        assert network.batches == [1, 1, 3]
+        batcher.stop()
+
+    run(scenario())
+
+
+def test_a_failure_in_the_calling_thread_starts_the_network_again() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = await started(network)
+        network.failures = [MemoryError("none left")]
+        with pytest.raises(WorkerFailedError):
+            await asyncio.to_thread(batcher.compute_if_idle, image(1))
+        assert (await asyncio.gather(*ask(batcher, range(2, 3))))[0][0] == 2
+        batcher.stop()
+
+    run(scenario())

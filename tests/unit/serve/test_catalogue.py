@@ -110,7 +110,7 @@ def test_srv04_the_limit_on_pixels_can_be_lowered(trained: TrainedRun) -> None:
 
 def test_srv03_a_declared_length_above_the_limit_is_refused_unread(server: Running) -> None:
     with server.connect() as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000000\r\n\r\n")
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n")
         assert received_status(connection) == 413
 
 
@@ -175,7 +175,7 @@ def test_srv06_a_slow_client_is_sent_away_and_holds_nobody_up(trained: TrainedRu
 
 @pytest.mark.parametrize(
     "begun",
-    [b"", b"POST /predict HTTP/1.1\r\nHost: x\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET"],
+    [b"", b"POST /predict HTTP/1.1\r\nHost: localhost\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET"],
     ids=["nothing", "half a request", "half of a second request"],
 )
 def test_srv06_a_connection_on_which_nothing_is_asked_is_closed(
@@ -271,7 +271,7 @@ ELSEWHERE = ["/..%2f..%2fetc/passwd", "/page/../app.py", "/%0d%0aX-Injected:%201
 @pytest.mark.parametrize("path", ELSEWHERE)
 def test_srv11_there_are_no_other_paths(server: Running, path: str) -> None:
     with server.connect() as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         answer = receive(connection)
     assert answer.startswith(b"HTTP/1.1 404")
     assert b"X-Injected" not in answer.partition(b"\r\n\r\n")[0]
@@ -323,7 +323,9 @@ def test_srv14_served_probabilities_are_those_of_the_predictor_to_the_bit(server
 def start_upload(server: Running, sent: int, total: int) -> socket.socket:
     """A connection on which a part of a body has been sent."""
     connection = server.connect()
-    connection.sendall(f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {total}\r\n\r\n".encode() + bytes(sent))
+    connection.sendall(
+        f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {total}\r\n\r\n".encode() + bytes(sent)
+    )
     wait_until(lambda: server.service.load.bytes > 0)
     return connection
 
