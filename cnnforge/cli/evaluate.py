@@ -79,7 +79,7 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
     from cnnforge.running import other_recipe
 
     if data is not None and not is_own:
-        return open_source(other_recipe(directory, data, settings, registry()))
+        return open_source(other_recipe(directory, data, settings, registry()), min_classes=1)
     if settings:
         raise RecipeError("expected --set only beside --data without --split", hint="the run's own data are fixed")
     return open_source(resolve_recipe(str(directory.recipe), data=data))

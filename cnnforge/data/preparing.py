@@ -32,11 +32,15 @@ class PreparedData:
     notice: str
 
 
-def open_source(resolved: ResolvedRecipe) -> LabelledImages:
+def open_source(resolved: ResolvedRecipe, *, min_classes: int = 2) -> LabelledImages:
     """Return the labelled images of a recipe's data source, checked against the contract.
 
+    Args:
+        resolved: The recipe.
+        min_classes: How many classes there must be; to measure a network, one is enough.
+
     Raises:
-        DataError: The source cannot use what it was given, or there are fewer than two classes.
+        DataError: The source cannot use what it was given, or there are fewer classes.
         PluginError: The source breaks the contract.
     """
     spec, plugin = resolved.data_source.spec, resolved.data_source.plugin
@@ -46,9 +50,12 @@ def open_source(resolved: ResolvedRecipe) -> LabelledImages:
         raise PluginError(f"{owner}: expected cnnforge.LabelledImages, received {type(images).__name__}")
     if problems := images.problems():
         raise PluginError(f"{owner}: {'; '.join(problems)}")
-    if len(images.class_names) < 2:
+    present = [images.class_names[label] for label in sorted(set(images.labels))]
+    if len(present) < min_classes:
+        number = "two classes" if min_classes == 2 else "one class"
         raise DataError(
-            f"expected at least two classes, received {len(images.class_names)}: {', '.join(images.class_names)}"
+            f"expected images of at least {number}, received {len(present)}: {', '.join(present)}",
+            hint="give the folder that holds a folder for each class, or labels of several classes",
         )
     return _subset(images, resolved.recipe.data.subset)
 
@@ -74,6 +81,7 @@ def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection)
     usable = np.delete(np.arange(len(images)), list(reasons))
     groups = [usable[group] for group in exact_groups(scanned.sha256[usable])]
     contradictions = _contradictions(groups, labels, images)
+    _check_copies(contradictions, labels, images)
     reasons |= contradictions
     usable = np.setdiff1d(usable, list(contradictions))
     fixed = None if images.splits is None else np.array([SPLITS.index(split) for split in images.splits])[usable]
@@ -114,6 +122,24 @@ def _contradictions(groups: Sequence[np.ndarray], labels: np.ndarray, images: La
                     f" class {images.class_names[labels[other]]}"
                 )
     return reasons
+
+
+def _check_copies(contradictions: dict[int, str], labels: np.ndarray, images: LabelledImages) -> None:
+    """Refuse classes that are copies of others: most of their photographs would be left out."""
+    counts = np.bincount(labels, minlength=len(images.class_names))
+    rows = np.array(list(contradictions), np.int64)
+    is_copy = 2 * np.bincount(labels[rows], minlength=len(counts)) > counts
+    if not is_copy.any():
+        return
+    classes = ", ".join(images.class_names[label] for label in np.flatnonzero(is_copy).tolist())
+    shown = "\n".join(
+        f"  {images.names[row]}: {reason}" for row, reason in list(contradictions.items())[:_SHOWN_FAULTS]
+    )
+    raise DataError(
+        f"expected every photograph in one class, received {len(rows)} of {len(images)} that are in two, most of those"
+        f" of {classes}:\n{shown}",
+        hint="one class is a copy of another, or holds it: take it out of the data, or leave it out with data.classes",
+    )
 
 
 def _check_leaks(groups: Sequence[np.ndarray], splits: np.ndarray, names: Sequence[str], data: DataSection) -> None:

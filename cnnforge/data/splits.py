@@ -8,7 +8,7 @@ into one split, and each class is divided alike (stratified) up to chance.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cnnforge.recipe import DataSection
 
 LEFT_OUT = -1
 TRAIN, VALIDATION, TEST = range(3)
+_SHOWN = 5
 
 
 def position(content: bytes, seed: int) -> float:
@@ -60,10 +61,12 @@ def assign(
         low = high
     of_their_own = [] if fixed is None else [SPLITS[split] for split in missing]
     notes = [f"the data have no {name} split of their own: it is cut out of train" for name in of_their_own]
+    moved = {}
     for label, name in enumerate(class_names):
         rows = np.flatnonzero(movable & (labels == label))
-        notes += _fill_empty(splits, positions, rows, sorted([TRAIN, *missing]), name)
-    return splits, notes
+        if number := _fill_empty(splits, positions, rows, sorted([TRAIN, *missing]), name):
+            moved[name] = number
+    return splits, notes + _notes_of_small(moved)
 
 
 def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str], given: set[int]) -> None:
@@ -80,9 +83,9 @@ def _check_classes(splits: np.ndarray, labels: np.ndarray, class_names: Sequence
         )
 
 
-def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wanted: list[int], name: str) -> list[str]:
-    """Give every wanted split of one class at least one image: the nearest in position of the largest split."""
-    notes = []
+def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wanted: list[int], name: str) -> int:
+    """Give every wanted split of one class at least one image, the nearest in position of the largest; count those."""
+    num_moved = 0
     for split in wanted:
         if (splits[rows] == split).any():
             continue
@@ -94,8 +97,18 @@ def _fill_empty(splits: np.ndarray, positions: np.ndarray, rows: np.ndarray, wan
                 f" {', '.join(SPLITS[s] for s in wanted)}, received {len(np.unique(positions[rows]))}",
                 hint="add photographs of that class, or set data.test_fraction or data.validation_fraction to 0",
             )
-        nearest = positions[candidates].min()
-        moved = candidates[positions[candidates] == nearest]
+        moved = candidates[positions[candidates] == positions[candidates].min()]
         splits[moved] = split
-        notes.append(f"class {name!r} is so small that {len(moved)} of its images had to be moved into {SPLITS[split]}")
-    return notes
+        num_moved += len(moved)
+    return num_moved
+
+
+def _notes_of_small(num_moved: Mapping[str, int]) -> list[str]:
+    """Return one line on the classes of which images were moved, however many there are."""
+    names = list(num_moved)
+    if not names:
+        return []
+    which = f"class {names[0]!r} is" if len(names) == 1 else f"{len(names)} classes are"
+    shown = "" if len(names) == 1 else f": {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+    number = sum(num_moved.values())
+    return [f"{which} so small that {number} images had to be moved for every split to have some{shown}"]

@@ -1,5 +1,4 @@
 from .labelled_images import (
-    SPLIT_OF_NAME as SPLIT_OF_NAME,
     SPLITS as SPLITS,
     LabelledImages as LabelledImages,
     LeftOut as LeftOut,
@@ -13,4 +12,11 @@ from .listing import (
 )
 from .names import natural_key as natural_key
 from .opening import GivenImage as GivenImage, given_images as given_images, open_files as open_files
+from .spelling import (
+    check_distinct as check_distinct,
+    meant_name as meant_name,
+    seen_name as seen_name,
+    split_words as split_words,
+    splits_of_names as splits_of_names,
+)
 from .zip_directory import open_checked as open_checked

@@ -14,17 +14,6 @@ Content = TypeVar("Content")
 
 SPLITS = ("train", "validation", "test")
 
-SPLIT_OF_NAME = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""What people call splits, in lower case, and the split each name means."""
-
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:

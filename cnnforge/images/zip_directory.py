@@ -9,6 +9,7 @@ import stat
 import struct
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import ZipInfo
@@ -65,8 +66,32 @@ def open_checked(path: Path, label: str) -> zipfile.ZipFile:
 
 
 def clean_name(member: ZipInfo) -> str:
-    """Return a member's name without ``./`` and doubled slashes."""
-    return posixpath.normpath(member.filename)
+    """Return a member's name as it was meant, without ``./`` and doubled slashes."""
+    return posixpath.normpath(_meant_name(member))
+
+
+def _meant_name(member: ZipInfo) -> str:
+    """Return a member's name: without a flag that says UTF-8, Info-ZIP's field for it, else UTF-8, else code page 437.
+
+    APPNOTE.TXT, 4.6.9 and appendix D. Most programs that set no flag write UTF-8 all the same.
+    """
+    if member.flag_bits & 0x800 or (member.orig_filename.isascii() and not member.extra):
+        return member.orig_filename
+    raw = member.orig_filename.encode("cp437")
+    try:
+        return (_unicode_path(member.extra, raw) or raw).decode()
+    except UnicodeDecodeError:
+        return member.orig_filename
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes | None:
+    """Return the name in the extra field 0x7075, if there is one and it belongs to this name and no earlier one."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        value, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == 0x7075 and value[:5] == struct.pack("<BL", 1, zlib.crc32(raw)):
+            return value[5:]
+    return None
 
 
 def _no_zip(start: bytes, label: str) -> DataError:
@@ -99,19 +124,21 @@ def _check_count(end: bytes, label: str) -> None:
 
 def _check_members(members: Iterable[ZipInfo], label: str) -> None:
     seen: dict[str, str] = {}
+    stored: set[str] = set()
     for member in members:
-        name = member.orig_filename
+        name = _meant_name(member)
         if problem := _unsafe_name(name) or _unsafe_kind(member):
             raise DataError(f"refused the zip archive {label}: member {name!r} {problem}", hint=_UNPACK)
         folded = clean_name(member)
         folded = folded.lower() if folded.isascii() else unicodedata.normalize("NFC", folded.casefold())
-        if folded in seen and not member.is_dir():
+        if (folded in seen or member.filename in stored) and not member.is_dir():
             raise DataError(
-                f"refused the zip archive {label}: members {seen[folded]!r} and {name!r} have one name, but for"
-                " letter case at most",
+                f"refused the zip archive {label}: members {seen.get(folded, name)!r} and {name!r} have one name, but"
+                " for letter case at most",
                 hint=_UNPACK,
             )
         seen.setdefault(folded, name)
+        stored.add(member.filename)  # by which a member is read
 
 
 def _unsafe_name(name: str) -> str | None:

@@ -14,7 +14,7 @@ from cnnforge.data import ImageRows, Progress, Scan, content_hash, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
 from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_evaluation
 from cnnforge.host import Registry
-from cnnforge.images import LabelledImages
+from cnnforge.images import LabelledImages, seen_name
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
 from cnnforge.running.recording import now
 from cnnforge.running.run_dir import RunDir
@@ -153,12 +153,13 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
     Raises:
         DataError: They have a class that the run does not know, or no image can be read.
     """
-    _check_classes(trained.class_names, images.class_names)
+    known, received = ([seen_name(name) for name in names] for names in (trained.class_names, images.class_names))
+    _check_classes(known, received)
     result = _scan(trained, images, progress)
     rows = np.array([row for row in range(len(images)) if row not in result.scanned.reasons], np.int64)
     if not len(rows):
         raise DataError(f"expected images that can be read in {images.location}, received none")
-    label_of = np.array([trained.class_names.index(name) for name in images.class_names])
+    label_of = np.array([known.index(name) for name in received])
     labels = label_of[np.asarray(images.labels)[rows]]
     warnings = [*_left_out(images, result), *_missing(trained.class_names, labels), *_seen(trained, result, rows)]
     return EvaluatedImages("all", result.rows, rows, [images.names[row] for row in rows], labels, warnings)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import cnnforge
 from cnnforge.errors import DataError
-from cnnforge.images import ImageFile, ImageFiles, open_files
+from cnnforge.images import ImageFile, ImageFiles, meant_name, open_files
 from cnnforge_catsdogs import CatsDogsOptions
 from cnnforge_catsdogs.download import ARCHIVE, downloaded_path
 
@@ -66,7 +66,7 @@ def _labels(files: ImageFiles, path: Path) -> dict[str, int]:
     """Return the label of each file that is a cat or a dog by its folder or its name.
 
     Raises:
-        DataError: There is none, there is one class only, or there are several sets.
+        DataError: There is none, or there are several sets.
     """
     sets = _sets(files.files, _by_folder) or _sets(files.files, _by_name)
     hint = _DIRECTORY_HINT.format(path=path)
@@ -76,11 +76,6 @@ def _labels(files: ImageFiles, path: Path) -> dict[str, int]:
         places = ", ".join(place or "." for place in sorted(sets))
         raise DataError(f"expected one set of cats and dogs, received path={path} with several: {places}", hint=hint)
     (members,) = sets.values()
-    if missing := set(CLASS_NAMES) - set(members.values()):
-        raise DataError(
-            f"expected photographs of cats and dogs, received path={path} with no {missing.pop()}",
-            hint=f"expected {_EXPECTED}",
-        )
     return {name: CLASS_NAMES.index(class_name) for name, class_name in members.items()}
 
 
@@ -97,13 +92,14 @@ def _sets(files: Iterable[ImageFile], class_of: _ClassOf) -> dict[str, dict[str,
 def _by_folder(name: str) -> tuple[str, str] | None:
     """Microsoft's shape: ``PetImages/Cat/1.jpg``."""
     place, _, folder = name.rpartition("/")[0].rpartition("/")
-    return (place, folder.lower()) if folder.lower() in CLASS_NAMES else None
+    class_name = meant_name(folder.lower().removesuffix(".zip"))
+    return (place, class_name) if class_name in CLASS_NAMES else None
 
 
 def _by_name(name: str) -> tuple[str, str] | None:
     """Kaggle's shape: ``train/cat.0.jpg``."""
     place, _, file_name = name.rpartition("/")
-    match = _KAGGLE_NAME.fullmatch(file_name.lower())
+    match = _KAGGLE_NAME.fullmatch(meant_name(file_name))
     return (place, match[1]) if match else None
 
 

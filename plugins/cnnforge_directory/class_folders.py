@@ -8,11 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cnnforge import ImageFiles
 from cnnforge.errors import DataError
-from cnnforge.images import SPLIT_OF_NAME
+from cnnforge.images import seen_name, split_words, splits_of_names
 from cnnforge_directory.classes import check_wanted
-from cnnforge_directory.labelled_file import LAYOUT, LabelledFile
+from cnnforge_directory.labelled_file import LAYOUT, LabelledFile, classes_option
 
-_LIKE_A_SPLIT = re.compile(r"(train|training|val|valid|validation|test|testing)[\W_]*\d*(\.zip)?", re.IGNORECASE)
+_NUMBERED_PART = re.compile(
+    r"(k?folds?|splits?|subsets?|parts?|partitions?|chunks?|shards?|cv)[\W_]*\d+", re.IGNORECASE
+)
+_WITHOUT_LABELS = {"pred", "predict", "prediction", "unlabeled", "unlabelled", "inference", "submission"}
+
+_Classes = dict[str, tuple[str, str | None]]
+"""The class and the split of each class folder; no split where none is fixed."""
 
 
 def read_class_folders(files: ImageFiles, wanted: Sequence[str] = ()) -> list[LabelledFile]:
@@ -23,24 +29,23 @@ def read_class_folders(files: ImageFiles, wanted: Sequence[str] = ()) -> list[La
 
     Args:
         files: The files.
-        wanted: The classes that will be used; empty folders of others do no harm. Empty for all.
+        wanted: The classes that will be used; empty folders of others do no harm. Folders of these names are classes,
+            whatever they look like. Empty for all.
 
     Raises:
-        DataError: There are no class folders, or a class folder is empty.
+        DataError: There are no class folders, a class folder is empty, or they look like splits or copies.
     """
     tree = _Tree(files)
-    root = tree.look_through_wrappers()
-    split_of_folder = _find_splits(tree, root)
-    class_of_folder = {
-        folder: (_last(folder), split) for above, split in split_of_folder.items() for folder in tree.folders_in[above]
+    classes = _find_classes(tree, tree.look_through_wrappers(), {seen_name(name) for name in wanted})
+    check_wanted({name for name, _ in classes.values()}, wanted)
+    _check_not_empty(tree, (folder for folder, (name, _) in classes.items() if not wanted or name in wanted))
+    class_folder = {
+        folder: next((above for above in _with_parents(folder) if above in classes), None) for folder in tree.images_in
     }
-    check_wanted({class_name for class_name, _ in class_of_folder.values()}, wanted)
-    _check_not_empty(tree, (f for f, (name, _) in class_of_folder.items() if not wanted or name in wanted))
-    depth = root.count("/") + (root != "") + (split_of_folder.keys() != {root}) + 1
     return [
-        LabelledFile(file.name, *class_of_folder[folder])
+        LabelledFile(file.name, *classes[folder])
         for file in files.files
-        if (folder := _ancestor(file.name, depth)) in class_of_folder
+        if (folder := class_folder[_parent(file.name)])
     ]
 
 
@@ -59,6 +64,18 @@ class _Tree:
             for above in _with_parents(folder):
                 self.images_below[above] += count
 
+    def filled(self, folder: str) -> list[str]:
+        """Return the folders directly in one that have images below."""
+        return [below for below in self.folders_in[folder] if self.images_below[below]]
+
+    def look_through_copies(self, folder: str) -> str:
+        """Return the innermost of folders of one name, or of none of their own: ``train/train``, ``train/images``."""
+        while len(below := self.filled(folder)) == 1 and not self.images_in[folder]:
+            if split_words(_class_name(below[0]))[1] and _class_name(below[0]) != _class_name(folder):
+                break
+            (folder,) = below
+        return folder
+
     def look_through_wrappers(self) -> str:
         """Return the first folder that holds more than one single folder of folders."""
         root = ""
@@ -76,34 +93,115 @@ class _Tree:
         return root
 
 
-def _find_splits(tree: _Tree, root: str) -> dict[str, str | None]:
-    """Return the folders that hold class folders, and the split each is; None where splits are not fixed."""
-    split_of = {folder: SPLIT_OF_NAME.get(_last(folder).lower()) for folder in tree.folders_in[root]}
-    # A folder without images beside split folders (annotations, say) is in nobody's way.
-    folders = [folder for folder, split in split_of.items() if split or tree.images_below[folder]]
-    named = [split for folder in folders if (split := split_of[folder])]
-    if named and len(named) == len(folders) and all(tree.folders_in[folder] for folder in folders):
-        _check_unique(folders, named)
-        return dict(zip(folders, named, strict=True)) if len(folders) > 1 else {folders[0]: None}
-    shown = ", ".join(map(_last, folders))
-    if folders and all(_LIKE_A_SPLIT.fullmatch(_last(folder)) for folder in folders):
+def _find_classes(tree: _Tree, root: str, wanted: set[str]) -> _Classes:
+    """Return the class folders: those in the root, or in split folders there, or around split folders."""
+    folders = tree.filled(root)
+    names = [_class_name(folder) for folder in folders]
+    are_said = bool(wanted) and wanted <= set(names)
+    if not are_said and (classes := _below_splits(tree, folders, names, wanted)):
+        return classes
+    if classes := _above_splits(tree, folders):
+        return classes
+    if not are_said:
+        _check_no_splits(names)
+        _check_unlike(tree, folders)
+    return {folder: (_class_name(folder), None) for folder in tree.folders_in[root]}
+
+
+def _below_splits(tree: _Tree, folders: Sequence[str], names: Sequence[str], wanted: set[str]) -> _Classes:
+    """Return the classes in folders that are all splits, but for those of photographs that nobody labelled."""
+    splits = dict(zip(folders, splits_of_names(names), strict=True))
+    inner = {folder: tree.look_through_copies(folder) for folder in folders}
+    found = [(folder, split) for folder, split in splits.items() if split]
+    if not found or not all(splits[f] or _is_without_labels(tree, f, inner[f]) for f in folders):
+        return {}
+    if not all(tree.folders_in[inner[folder]] for folder, _ in found):
+        return {}
+    _check_unique([_last(folder) for folder, _ in found], [split for _, split in found])
+    classes: _Classes = {}
+    for folder, split in found:
+        class_folders = tree.folders_in[inner[folder]]
+        if not wanted or not wanted <= set(map(_class_name, class_folders)):
+            _check_unlike(tree, class_folders)
+        classes |= {below: (_class_name(below), split if len(found) > 1 else None) for below in class_folders}
+    return classes
+
+
+def _above_splits(tree: _Tree, folders: Sequence[str]) -> _Classes:
+    """Return the classes where each holds nothing but split folders: ``cat/train``, ``cat/test``, ``dog/train``."""
+    classes: _Classes = {}
+    for folder in folders:
+        splits = splits_of_names([_class_name(below) for below in tree.filled(folder)])
+        if tree.images_in[folder] or None in splits or not len(set(splits)) == len(splits) > 1:
+            return {}
+        classes |= {below: (_class_name(folder), s) for below, s in zip(tree.filled(folder), splits, strict=True)}
+    has_names = all(split_words(_class_name(folder))[1] for folder in folders)  # which images and masks are not
+    return classes if has_names and len(folders) > 1 else {}
+
+
+def _is_without_labels(tree: _Tree, folder: str, inner: str) -> bool:
+    return not tree.folders_in[inner] and not _WITHOUT_LABELS.isdisjoint(split_words(_class_name(folder))[1])
+
+
+def _check_no_splits(names: Sequence[str]) -> None:
+    """Refuse folders that can hardly be classes: parts of the data that are not sorted into classes, or not all."""
+    words = [split_words(name) for name in names]
+    splits = frozenset[str]().union(*(found for found, _ in words))
+    shown = ", ".join(names)
+    hint = f"if these are classes: {classes_option(names)}"
+    if words and all(found for found, _ in words) and (len(splits) > 1 or not any(rest for _, rest in words)):
         raise DataError(
             f"expected class folders in folders named train, validation or test, received: {shown}.\n{LAYOUT}",
-            hint="sort the photographs of each into class folders, or give one of them alone with --data",
+            hint=f"sort the photographs of each into class folders, or give one of them alone with --data; {hint}",
         )
-    if len(named) > 1:
+    if words and all(map(_NUMBERED_PART.fullmatch, names)):
+        raise DataError(
+            f"expected class folders or splits, received numbered parts: {shown}.\n{LAYOUT}",
+            hint=f"move them into folders train and test, or give one of them alone with --data; {hint}",
+        )
+    if sum(map(bool, splits_of_names(names))) > 1:
         raise DataError(
             f"expected split folders or class folders, received both: {shown}",
-            hint="move what is no split elsewhere, or give one of the folders alone with --data",
+            hint=f"move what is no split elsewhere, or give one of the folders alone with --data; {hint}",
         )
-    return {root: None}
 
 
-def _check_unique(folders: Sequence[str], splits: Sequence[str]) -> None:
+def _check_unlike(tree: _Tree, folders: Sequence[str]) -> None:
+    """Refuse folders that look like splits or copies: they hold folders of equal names, or those of their neighbours.
+
+    Args:
+        tree: The folders.
+        folders: Those that would be taken for classes.
+    """
+    names = [_class_name(folder) for folder in folders if tree.images_below[folder]]
+    inside = {
+        folder: {_class_name(below) for below in tree.filled(folder)}
+        for folder in folders
+        if 2 * tree.images_in[folder] < tree.images_below[folder]
+    }
+    for folder, below in inside.items():
+        if len(copied := sorted(below & set(names) - {_class_name(folder)})) > 1:
+            others = [name for name in names if name != _class_name(folder)]
+            raise DataError(
+                f"expected class folders, received {folder}, which looks like a copy: it holds {_some(copied)} too",
+                hint=f"remove it, or leave it out: {classes_option(others)}",
+            )
+    counts = Counter(name for below in inside.values() for name in below)
+    common = [name for name, count in counts.items() if count > max(1, len(names) / 2)]
+    if len(common) > 1:
+        raise DataError(
+            f"expected class folders or splits, received {_some(names)}, which hold the same folders: {_some(common)}",
+            hint="if they are splits, name them train, validation and test; if they are classes:"
+            f" {classes_option(names)}",
+        )
+
+
+def _check_unique(names: Sequence[str], splits: Sequence[str]) -> None:
     repeated = [split for split, count in Counter(splits).items() if count > 1]
     if repeated:
         raise DataError(
-            f"expected one folder for each split, received several for {repeated[0]}: {', '.join(map(_last, folders))}"
+            f"expected one folder for each split, received several for {repeated[0]}: {', '.join(names)}",
+            hint="move the photographs of both into one of them, or one of them out of the data",
         )
 
 
@@ -130,7 +228,10 @@ def _with_parents(folder: str) -> Iterator[str]:
         folder = _parent(folder)
 
 
-def _ancestor(name: str, depth: int) -> str:
-    """Return the folder ``depth`` levels down on the way to a file; an empty text if the file lies above that."""
-    parts = name.split("/", depth)
-    return "/".join(parts[:depth]) if len(parts) > depth else ""
+def _class_name(folder: str) -> str:
+    """Return the name of a folder, or of an archive inside the archive, as people see it."""
+    return seen_name(re.sub(r"\.zip$", "", _last(folder), flags=re.IGNORECASE)) or _last(folder)
+
+
+def _some(names: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(names[:limit]) + (f", and {len(names) - limit} more" if len(names) > limit else "")

@@ -1,4 +1,4 @@
-"""Which classes there are: the same in every split, at least two, and those that were asked for."""
+"""Which classes there are: the same in every split, distinct, and those that were asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from cnnforge import natural_key
 from cnnforge.errors import DataError, did_you_mean
-from cnnforge_directory.labelled_file import LAYOUT, LabelledFile
+from cnnforge.images import check_distinct, meant_name, seen_name
+from cnnforge_directory.labelled_file import LabelledFile
 
 
 def choose_classes(labelled: Iterable[LabelledFile], wanted: Sequence[str], *, is_binary: bool) -> list[str]:
@@ -18,24 +19,26 @@ def choose_classes(labelled: Iterable[LabelledFile], wanted: Sequence[str], *, i
         is_binary: Insist on exactly two classes.
 
     Raises:
-        DataError: An unknown class is asked for, splits have different classes, or there are too few or too many.
+        DataError: An unknown class is asked for, splits have different classes, two classes are spelled alike, or
+            there are not two where there must be.
     """
     by_split: dict[str | None, set[str]] = {}
     for item in labelled:
         by_split.setdefault(item.split, set()).add(item.class_name)
     found = set().union(*by_split.values())
     check_wanted(found, wanted)
-    chosen = list(dict.fromkeys(wanted)) or sorted(found, key=natural_key)
+    chosen = list(dict.fromkeys(map(seen_name, wanted))) or sorted(found, key=natural_key)
     _check_same_in_all({split: names & set(chosen) for split, names in by_split.items() if split})
-    _check_letter_case(chosen)
-    _check_number(chosen, is_binary=is_binary)
+    check_distinct(chosen)
+    if is_binary:
+        _check_two(chosen)
     return chosen
 
 
 def check_wanted(found: Collection[str], wanted: Iterable[str]) -> None:
     """Refuse a class that is asked for and does not exist."""
     for name in wanted:
-        if name not in found:
+        if seen_name(name) not in found:
             raise DataError(
                 f"expected data.classes among {_list(found)}, received {name!r}.{did_you_mean(name, found)}"
             )
@@ -50,7 +53,7 @@ def _check_same_in_all(by_split: dict[str, set[str]]) -> None:
     lines = []
     for split, names in by_split.items():
         missing, extra = by_split["train"] - names, names - by_split["train"]
-        respelled = {a: b for a in missing for b in extra if a.casefold() == b.casefold()}
+        respelled = {a: b for a in missing for b in extra if meant_name(a) == meant_name(b)}
         lines += [f"  {split} spells {b!r} what train spells {a!r}" for a, b in sorted(respelled.items())]
         lines += [f"  {split} lacks {name!r}" for name in sorted(missing - respelled.keys())]
         lines += [f"  {split} has {name!r}, which train lacks" for name in sorted(extra - set(respelled.values()))]
@@ -61,21 +64,8 @@ def _check_same_in_all(by_split: dict[str, set[str]]) -> None:
         )
 
 
-def _check_letter_case(names: Iterable[str]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(name.casefold(), name)
-        if other != name:
-            raise DataError(
-                f"expected classes that differ in more than letter case, received {other!r} and {name!r}",
-                hint="give both the same name, or choose with data.classes",
-            )
-
-
-def _check_number(names: Sequence[str], *, is_binary: bool) -> None:
-    if len(names) < 2:
-        raise DataError(f"expected at least two classes, received {len(names)}: {_list(names)}.\n{LAYOUT}")
-    if is_binary and len(names) != 2:
+def _check_two(names: Sequence[str]) -> None:
+    if len(names) != 2:
         raise DataError(
             f"expected exactly two classes with data.class_mode='binary', received {len(names)}: {_list(names)}",
             hint="choose two with data.classes, or leave data.class_mode at 'auto'",

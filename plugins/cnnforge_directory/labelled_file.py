@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterable
 from typing import NamedTuple
 
 LAYOUT = """Expected layout, in a folder or a zip archive, with a folder for each class:
@@ -17,3 +20,8 @@ class LabelledFile(NamedTuple):
     name: str
     class_name: str
     split: str | None = None
+
+
+def classes_option(names: Iterable[str]) -> str:
+    """Return the option that says which classes there are, as it is pasted into a shell."""
+    return f"--set {shlex.quote(f'data.classes={json.dumps(list(names), ensure_ascii=False)}')}"

@@ -18,7 +18,7 @@ def open_source(options: DirectoryOptions) -> LabelledImages:
     """Return the labelled images of a folder or archive.
 
     Raises:
-        DataError: There is no path, no image, a class is empty or alone, the classes of two splits differ, or the
+        DataError: There is no path, no image, a class is empty, the classes of two splits differ, or the
             label file does not fit the images.
     """
     if options.path is None:

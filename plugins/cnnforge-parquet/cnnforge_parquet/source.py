@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pyarrow as pa
 import cnnforge
 from cnnforge import natural_key
 from cnnforge.errors import DataError
-from cnnforge.images import SPLIT_OF_NAME
+from cnnforge.images import check_distinct, seen_name, splits_of_names
 from cnnforge_parquet import ParquetOptions
 from cnnforge_parquet.shards import ImageReader, find_shards, read_columns, read_schema
 
@@ -81,11 +80,11 @@ def _splits_of_names(shards: Sequence[Path], options: ParquetOptions) -> list[st
     """Return for each shard the split that its name or folder begins with; None where they do not fix any."""
     if options.split is not None:
         return [None] * len(shards)
-    words = [(re.split(r"[^a-z]", shard.stem.lower())[0], shard.parent.name.lower()) for shard in shards]
-    found = [next((SPLIT_OF_NAME[word] for word in pair if word in SPLIT_OF_NAME), None) for pair in words]
-    if None in found or len(set(found)) == 1:
-        return [None] * len(shards)
-    return found
+    names = ([shard.stem for shard in shards], [shard.parent.name for shard in shards])
+    for found in map(splits_of_names, names):
+        if None not in found and len(set(found)) > 1:
+            return found
+    return [None] * len(shards)
 
 
 def _rows(shard: Path, name: str, split: str | None, options: ParquetOptions) -> Iterator[_Row]:
@@ -103,16 +102,18 @@ def _labels(column: pa.ChunkedArray, shard: Path) -> list[str | int | None]:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return [None if value is None or value < 0 else int(value) for value in column.to_pylist()]
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return [value or None for value in column.to_pylist()]
+        return [seen_name(value or "") or None for value in column.to_pylist()]
     raise DataError(f"expected labels that are names or numbers in {shard}, received {column.type}")
 
 
 def _splits(column: pa.ChunkedArray, shard: Path) -> list[str | None]:
-    values = column.to_pylist()
+    values = list(map(str, column.to_pylist()))
+    words = list(dict.fromkeys(values))
+    split_of = dict(zip(words, splits_of_names(words), strict=True))
     for row, value in enumerate(values):
-        if str(value).lower() not in SPLIT_OF_NAME:
+        if not split_of[value]:
             raise DataError(f"{shard}, row {row}: expected split train, validation or test, received {value!r}")
-    return [SPLIT_OF_NAME[value.lower()] for value in values]
+    return [split_of[value] for value in values]
 
 
 def _noted_names(schema: pa.Schema, label: str) -> list[str]:
@@ -138,7 +139,8 @@ def _class_names(labels: Sequence[str | int | None], noted: list[str], options: 
                 f"expected labels from 0 to {len(names) - 1} for {len(names)} classes, received {count - 1}"
             )
         return names
-    names = list(options.classes) or sorted(map(str, found), key=natural_key)
+    names = list(map(seen_name, options.classes)) or sorted(map(str, found), key=natural_key)
+    check_distinct(names)
     if unknown := sorted(map(str, found - set(names))):
         raise DataError(f"expected labels among data.classes={names}, received {unknown[0]!r}")
     return names

@@ -124,8 +124,6 @@ def test_signature_changes_with_the_content(tmp_path: Path) -> None:
     [
         ({}, "expected PetImages/Cat/1.jpg.*with no photographs in it"),
         ({"rose/1.jpg": b"", "tulip/1.jpg": b""}, "expected PetImages/Cat/1.jpg.*2 files such as rose/1.jpg, tulip/1"),
-        ({"PetImages/Cat/1.jpg": b""}, "with no dog"),
-        ({"train/dog.1.jpg": b""}, "with no cat"),
         ({**MICROSOFT, "more/Cat/1.jpg": b"", "more/Dog/1.jpg": b""}, "with several: PetImages, more"),
         (
             {"train/cat.1.jpg": b"", "train/dog.1.jpg": b"", "val/cat.2.jpg": b"", "val/dog.2.jpg": b""},

@@ -102,6 +102,15 @@ def test_a_photograph_in_two_classes_is_used_in_neither(photographs: Photographs
     assert any("2 images are left out" in warning for warning in manifest.warnings)
 
 
+def test_a_class_that_is_a_copy_of_others_is_refused_with_the_place_of_the_copy(photographs: Photographs) -> None:
+    for n in range(100):
+        photographs.put(f"copy/{n:05}.png", (photographs.folder / f"{n:05}.png").read_bytes())
+    changes = {"labels": [n % 2 for n in range(100)] + [2] * 100, "class_names": ["cat", "dog", "all"]}
+    with pytest.raises(DataError, match=r"200 of 200 that are in two, most of those of cat, dog, all") as caught:
+        manifest_of(photographs, changes)
+    assert "00000.png: labelled twice: the same photograph is copy/00000.png, class all" in str(caught.value)
+
+
 def fixed(photographs: Photographs) -> dict:
     """Splits of the source's own: 60 for training, 20 for each of the others."""
     return {"splits": [("train", "train", "train", "validation", "test")[n // 2 % 5] for n in range(100)]}
@@ -196,10 +205,25 @@ def test_a_source_that_breaks_the_contract_is_named(images: object, message: str
         open_source(resolved(images))
 
 
-@pytest.mark.parametrize("names", [[], ["cat"]])
-def test_fewer_than_two_classes_are_an_error(names: list[str]) -> None:
-    with pytest.raises(DataError, match=f"at least two classes, received {len(names)}"):
-        open_source(resolved(unnamed(class_names=names, names=[], labels=[])))
+@pytest.mark.parametrize(
+    ("class_names", "labels", "message"),
+    [
+        ([], [], "received 0"),
+        (["cat"], [0, 0], "received 1: cat"),
+        (["cat", "dog"], [1, 1], "received 1: dog"),
+    ],
+)
+def test_images_of_fewer_than_two_classes_are_an_error_but_to_measure_on(
+    class_names: list[str], labels: list[int], message: str
+) -> None:
+    images = unnamed(class_names=class_names, names=list("ab")[: len(labels)], labels=labels)
+    with pytest.raises(DataError, match=f"at least two classes, {message}"):
+        open_source(resolved(images))
+    if labels:
+        assert open_source(resolved(images), min_classes=1) is images
+    else:
+        with pytest.raises(DataError, match="at least one class, received 0"):
+            open_source(resolved(images), min_classes=1)
 
 
 def test_a_subset_is_a_share_that_a_larger_one_contains(photographs: Photographs) -> None:
