@@ -133,7 +133,7 @@ def _check_copies(contradictions: dict[int, str], labels: np.ndarray, images: La
         return
     classes = ", ".join(images.class_names[label] for label in np.flatnonzero(is_copy).tolist())
     shown = "\n".join(
-        f"  {images.names[row]}: {reason}" for row, reason in list(contradictions.items())[:_SHOWN_FAULTS]
+        f"  {images.names[row]}: {reason}" for row, reason in sorted(contradictions.items())[:_SHOWN_FAULTS]
     )
     raise DataError(
         f"expected every photograph in one class, received {len(rows)} of {len(images)} that are in two, most of those"

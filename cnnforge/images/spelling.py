@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from cnnforge.errors import DataError
 
 _SPLIT_OF_WORD = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("trainval", "train", "training", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "vld", "dev", "eval", "evaluation"), "validation"),
     **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
 }

@@ -103,7 +103,7 @@ def _find_classes(tree: _Tree, root: str, wanted: set[str]) -> _Classes:
     if classes := _above_splits(tree, folders):
         return classes
     if not are_said:
-        _check_no_splits(names)
+        _check_no_splits(tree, folders, names)
         _check_unlike(tree, folders)
     return {folder: (_class_name(folder), None) for folder in tree.folders_in[root]}
 
@@ -143,7 +143,7 @@ def _is_without_labels(tree: _Tree, folder: str, inner: str) -> bool:
     return not tree.folders_in[inner] and not _WITHOUT_LABELS.isdisjoint(split_words(_class_name(folder))[1])
 
 
-def _check_no_splits(names: Sequence[str]) -> None:
+def _check_no_splits(tree: _Tree, folders: Sequence[str], names: Sequence[str]) -> None:
     """Refuse folders that can hardly be classes: parts of the data that are not sorted into classes, or not all."""
     words = [split_words(name) for name in names]
     splits = frozenset[str]().union(*(found for found, _ in words))
@@ -159,7 +159,8 @@ def _check_no_splits(names: Sequence[str]) -> None:
             f"expected class folders or splits, received numbered parts: {shown}.\n{LAYOUT}",
             hint=f"move them into folders train and test, or give one of them alone with --data; {hint}",
         )
-    if sum(map(bool, splits_of_names(names))) > 1:
+    like_splits = [folder for folder, split in zip(folders, splits_of_names(names), strict=True) if split]
+    if len(like_splits) > 1 or any(len(tree.filled(folder)) > 1 for folder in like_splits):
         raise DataError(
             f"expected split folders or class folders, received both: {shown}",
             hint=f"move what is no split elsewhere, or give one of the folders alone with --data; {hint}",
@@ -187,7 +188,7 @@ def _check_unlike(tree: _Tree, folders: Sequence[str]) -> None:
                 hint=f"remove it, or leave it out: {classes_option(others)}",
             )
     counts = Counter(name for below in inside.values() for name in below)
-    common = [name for name, count in counts.items() if count > max(1, len(names) / 2)]
+    common = [name for name, count in sorted(counts.items()) if count > max(1, len(names) / 2)]
     if len(common) > 1:
         raise DataError(
             f"expected class folders or splits, received {_some(names)}, which hold the same folders: {_some(common)}",

@@ -64,6 +64,24 @@ def test_other_data_are_evaluated_whole_and_classes_matched_by_name(cli, trained
     assert found["accuracy"] > 0.8
 
 
+def test_photographs_of_one_class_are_measured_with_a_warning(cli, trained, tmp_path):
+    data = draw(tmp_path / "other", ["pear"], 6, seed=1)
+    done = cli("evaluate", str(trained.copy(tmp_path)), "--data", str(data), "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["num_images"] == 6
+    assert found["warnings"] == ["no images of apple: accuracy tells nothing of them"]
+    assert "no images of apple" in done.err
+    assert cli("evaluate", str(tmp_path / "run"), "--data", str(data)).code == 0  # the table of it can be shown
+
+
+@pytest.mark.parametrize("name", [" pear", "pe\u200bar", "pear\u00a0"])
+def test_classes_that_look_like_those_of_the_run_are_those(cli, trained, tmp_path, name):
+    data = draw(tmp_path / "other", ["apple", name], 3, seed=1)
+    found = json.loads(cli("evaluate", str(trained.copy(tmp_path)), "--data", str(data), "--json").out)
+    assert [row["num_images"] for row in found["per_class"]] == [3, 3]
+
+
 @pytest.mark.parametrize("names", [["apple", "quince"], ["Apple", "pear"], ["apple", "pear", "plum"]])
 def test_other_classes_are_an_error_with_a_diff(cli, trained, tmp_path, names):
     data = draw(tmp_path / "other", names, 2)

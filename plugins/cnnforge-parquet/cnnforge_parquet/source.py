@@ -13,7 +13,7 @@ import pyarrow as pa
 import cnnforge
 from cnnforge import natural_key
 from cnnforge.errors import DataError
-from cnnforge.images import check_distinct, seen_name, splits_of_names
+from cnnforge.images import check_distinct, seen_name, split_words, splits_of_names
 from cnnforge_parquet import ParquetOptions
 from cnnforge_parquet.shards import ImageReader, find_shards, read_columns, read_schema
 
@@ -84,6 +84,12 @@ def _splits_of_names(shards: Sequence[Path], options: ParquetOptions) -> list[st
     for found in map(splits_of_names, names):
         if None not in found and len(set(found)) > 1:
             return found
+    words = {split for stem in names[0] for split in split_words(stem)[0]}
+    if len(words) > 1:
+        raise DataError(
+            f"expected shards that all begin with train, validation or test, or none, received {', '.join(names[0][:5])}",
+            hint="rename them, give those of one split alone with --data, or name a column: --set data.split=…",
+        )
     return [None] * len(shards)
 
 
@@ -107,9 +113,9 @@ def _labels(column: pa.ChunkedArray, shard: Path) -> list[str | int | None]:
 
 
 def _splits(column: pa.ChunkedArray, shard: Path) -> list[str | None]:
-    values = list(map(str, column.to_pylist()))
+    values = column.to_pylist()
     words = list(dict.fromkeys(values))
-    split_of = dict(zip(words, splits_of_names(words), strict=True))
+    split_of = dict(zip(words, splits_of_names(list(map(str, words))), strict=True))
     for row, value in enumerate(values):
         if not split_of[value]:
             raise DataError(f"{shard}, row {row}: expected split train, validation or test, received {value!r}")

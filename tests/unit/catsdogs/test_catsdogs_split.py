@@ -155,7 +155,7 @@ def test_an_empty_target_is_used_and_any_other_refused(tmp_path: Path) -> None:
 
 def test_nothing_is_left_when_it_cannot_be_finished(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="at least 2 different images of class 'dog'"):
-        write(labelled({**many(5), **{f"dog/{i}.jpg": encoded(1) for i in range(5)}}), tmp_path / "out")
+        write(labelled(dict(list(many(5).items())[:6])), tmp_path / "out")  # a single dog
     assert list(tmp_path.iterdir()) == []
 
 

@@ -104,11 +104,11 @@ def test_a_photograph_in_two_classes_is_used_in_neither(photographs: Photographs
 
 def test_a_class_that_is_a_copy_of_others_is_refused_with_the_place_of_the_copy(photographs: Photographs) -> None:
     for n in range(100):
-        photographs.put(f"copy/{n:05}.png", (photographs.folder / f"{n:05}.png").read_bytes())
+        photographs.put(f"copy-{n:05}.png", (photographs.folder / f"{n:05}.png").read_bytes())
     changes = {"labels": [n % 2 for n in range(100)] + [2] * 100, "class_names": ["cat", "dog", "all"]}
     with pytest.raises(DataError, match=r"200 of 200 that are in two, most of those of cat, dog, all") as caught:
         manifest_of(photographs, changes)
-    assert "00000.png: labelled twice: the same photograph is copy/00000.png, class all" in str(caught.value)
+    assert "00000.png: labelled twice: the same photograph is copy-00000.png, class all" in str(caught.value)
 
 
 def fixed(photographs: Photographs) -> dict:

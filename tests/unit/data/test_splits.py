@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import pytest
@@ -100,6 +101,16 @@ def test_three_images_are_enough_for_three_splits(num_images: int, offset: int) 
     assert set(found[:num_images]) == {TRAIN, VALIDATION, TEST}
     assert all("class 'cat' is so small" in note for note in notes)
     assert found[num_images:] == split(range(500), [0] * 500, classes=CLASSES[:1])[0]  # the other class is as it was
+
+
+def test_many_small_classes_are_said_in_one_line() -> None:
+    names = [f"class {n}" for n in range(150)]
+    found, notes = split(range(750), [n // 5 for n in range(750)], classes=names)
+    assert all(set(found[5 * n : 5 * n + 5]) == {TRAIN, VALIDATION, TEST} for n in range(150))
+    (note,) = notes
+    assert re.fullmatch(
+        r"1[0-4]\d classes are so small that \d+ images had to be moved for every split to have some: .*, …", note
+    )
 
 
 def test_two_images_are_too_few_for_three_splits() -> None:

@@ -51,6 +51,14 @@ def table(images: LabelledImages) -> dict[str, str]:
     }
 
 
+def divided(split_of_folder: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the names of two classes in each folder, and what they are to be read as."""
+    expected = {
+        f"{folder}/{name}/1.jpg": f"{split}:{name}" for folder, split in split_of_folder.items() for name in "ab"
+    }
+    return list(expected), expected
+
+
 LAYOUTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "class folders": (
         ["cat/1.jpg", "cat/2.jpg", "dog/1.jpg"],
@@ -97,6 +105,51 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, str]]] = {
         {"train/a/1.jpg": "train:a", "train/b/1.jpg": "train:b",
          "val/a/1.jpg": "validation:a", "val/b/1.jpg": "validation:b"},
     ),
+    "training_set/training_set (split_sets)": divided(
+        {"training_set/training_set": "train", "test_set/test_set": "test"}),
+    "train/train (split_doubled)": divided({"train/train": "train", "test/test": "test"}),
+    "train_images (split_images)": divided(
+        {"train_images": "train", "val_images": "validation", "test_images": "test"}),
+    "a word of the data's own": divided({"flowers_train": "train", "flowers-test": "test"}),
+    "camel case and no separator": divided({"TrainSet": "train", "valset": "validation", "TESTDATA": "test"}),
+    "dev, held out": divided({"01_train": "train", "02 dev": "validation", "03-hold-out": "test"}),
+    "training data, wrapped twice": divided(
+        {"data/data/Training Data/images": "train", "data/data/evaluation": "validation"}),
+    "years": divided({"train2017": "train", "val2017": "validation"}),
+    "invisible characters in splits": divided({"\u200btrain": "train", "test\u00a0": "test"}),
+    "unlabelled photographs beside splits (split_seg)": (
+        [*divided({"seg_train/seg_train": "train", "seg_test/seg_test": "test"})[0], "seg_pred/seg_pred/1.jpg"],
+        divided({"seg_train/seg_train": "train", "seg_test/seg_test": "test"})[1],
+    ),
+    "splits in classes": (
+        ["cat/train/1.jpg", "cat/test/1.jpg", "dog/train/1.jpg", "dog/test/1.jpg"],
+        {"cat/test/1.jpg": "test:cat", "cat/train/1.jpg": "train:cat",
+         "dog/test/1.jpg": "test:dog", "dog/train/1.jpg": "train:dog"},
+    ),
+    "a class that is called train, in splits": (
+        [f"{split}/{name}/1.jpg" for split in ("train", "test") for name in ("bus", "car", "train")],
+        {f"{split}/{name}/1.jpg": f"{split}:{name}" for split in ("test", "train") for name in ("bus", "car", "train")},
+    ),
+    "classes with a word for a split in their names": (
+        ["freight_train/1.jpg", "passenger_train/1.jpg"],
+        {"freight_train/1.jpg": "freight_train", "passenger_train/1.jpg": "passenger_train"},
+    ),
+    "one folder of one name in each class": (
+        ["cat/images/1.jpg", "dog/images/1.jpg"], {"cat/images/1.jpg": "cat", "dog/images/1.jpg": "dog"}
+    ),
+    "Unicode forms (unicode_forms)": (
+        ["caf\u00e9/1.jpg", "cafe\u0301/2.jpg", "bar/1.jpg"],
+        {"bar/1.jpg": "bar", "cafe\u0301/2.jpg": "caf\u00e9", "caf\u00e9/1.jpg": "caf\u00e9"},
+    ),
+    "Unicode forms in splits (unicode_splits)": (
+        ["train/caf\u00e9/1.jpg", "train/bar/1.jpg", "test/cafe\u0301/1.jpg", "test/bar/1.jpg"],
+        {"test/bar/1.jpg": "test:bar", "test/cafe\u0301/1.jpg": "test:caf\u00e9",
+         "train/bar/1.jpg": "train:bar", "train/caf\u00e9/1.jpg": "train:caf\u00e9"},
+    ),
+    "white space and invisible characters": (
+        ["a b/1.jpg", "a  b/2.jpg", "\ufeffa\u00a0b /3.jpg", "c/1.jpg"],
+        {"a  b/2.jpg": "a b", "a b/1.jpg": "a b", "c/1.jpg": "c", "\ufeffa\u00a0b /3.jpg": "a b"},
+    ),
     "a class that is called train": (
         ["train/1.jpg", "car/1.jpg", "bus/1.jpg"], {"bus/1.jpg": "bus", "car/1.jpg": "car", "train/1.jpg": "train"}
     ),
@@ -139,8 +192,41 @@ REFUSED: dict[str, tuple[list[str], dict[str, Any], list[str]]] = {
     "flat splits": (["train/cat.1.jpg", "test1/1.jpg"], {}, ["received: test1, train", LAYOUT]),
     "splits and others": (
         ["train/a/1.jpg", "test/a/1.jpg", "extra/1.jpg"], {}, ["split folders or class folders, received both"]),
+    "a split and others": (["train/a/1.jpg", "train/b/1.jpg", "sample/1.jpg"], {}, ["received both: sample, train"]),
     "one split twice": (
         ["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg", "valid/a/1.jpg"], {}, ["received several for validation"]),
+    "same folders in each": (
+        ["alpha/cat/1.jpg", "alpha/dog/1.jpg", "beta/cat/1.jpg", "beta/dog/1.jpg"], {},
+        ["received alpha, beta, which hold the same folders: cat, dog", "data.classes=[\"alpha\", \"beta\"]'"]),
+    "most of the same folders": (
+        ["a/x/1.jpg", "a/y/1.jpg", "b/x/1.jpg", "b/y/1.jpg", "b/z/1.jpg", "c/x/1.jpg"], {}, ["the same folders: x, y"]),
+    "masks beside images": (
+        ["images/train/1.jpg", "images/val/1.jpg", "masks/train/1.jpg", "masks/val/1.jpg"], {}, ["the same folders"]),
+    "folds with classes": (
+        ["fold_0/a/1.jpg", "fold_0/b/1.jpg", "fold_1/a/1.jpg", "fold_1/b/1.jpg"], {},
+        ["numbered parts: fold_0, fold_1"]),
+    "flat folds": (["Fold1/1.jpg", "Fold2/1.jpg", "Fold3/1.jpg"], {}, ["numbered parts", "data.classes="]),
+    "parts": (["part-1/1.jpg", "part-2/1.jpg"], {}, ["numbered parts: part-1, part-2"]),
+    "classes and splits in one name": (
+        ["cat_train/1.jpg", "cat_test/1.jpg", "dog_train/1.jpg", "dog_test/1.jpg"], {}, ["train, validation or test"]),
+    "two words for splits": (["train_test/a/1.jpg", "val/a/1.jpg"], {},
+        ["train, validation or test, received: train_test, val"]),
+    "a copy (nested_copy)": (
+        ["flowers/daisy/1.jpg", "flowers/rose/1.jpg", "daisy/1.jpg", "rose/1.jpg"], {},
+        ["received flowers, which looks like a copy: it holds daisy, rose too",
+         "'data.classes=[\"daisy\", \"rose\"]'"]),
+    "a copy in a split": (
+        ["train/b/1.jpg", "train/c/1.jpg", "train/all/b/1.jpg", "train/all/c/1.jpg", "test/b/1.jpg", "test/c/1.jpg"],
+        {}, ["received train/all, which looks like a copy"]),
+    "a copy of the splits": (
+        ["x/train/a/1.jpg", "x/test/a/1.jpg", "train/a/1.jpg", "test/a/1.jpg", "x/train/b/1.jpg"], {},
+        ["received both"]),
+    "numbers that a spreadsheet rewrote": (
+        ["1/1.jpg", "1.0/1.jpg", "2/1.jpg"], {}, ["how a number is written, received '1' and '1.0'"]),
+    "numbers in splits": (
+        ["train/1/1.jpg", "train/2/1.jpg", "test/01/1.jpg", "test/2/1.jpg"], {},
+        ["test spells '01' what train spells '1'"]),
+    "full width": (["\uff43at/1.jpg", "cat/1.jpg"], {}, ["characters that look alike", "'\\uff43at'"]),
     "unknown class": (["cat/1.jpg", "dog/1.jpg"], {"classes": ("cat", "dgo")}, ["received 'dgo'. Did you mean 'dog'?"]),
     "binary with three": (
         ["a/1.jpg", "b/1.jpg", "c/1.jpg"], {"class_mode": "binary"},
@@ -159,6 +245,41 @@ def test_what_cannot_be_trained_on_is_refused(
     text = f"{caught.value}\n{caught.value.hint}"
     for part in expected:
         assert part in text
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["alpha/cat/1.jpg", "alpha/dog/1.jpg", "beta/cat/1.jpg", "beta/dog/1.jpg"],
+        ["train/1.jpg", "test/1.jpg"],
+        ["fold 1/1.jpg", "fold 2/1.jpg"],
+        ["dev/1.jpg", "test/1.jpg", "ops/1.jpg"],
+    ],
+)
+def test_folders_that_are_said_to_be_classes_are_classes(tmp_path: Path, names: list[str]) -> None:
+    classes = tuple(sorted({name.partition("/")[0] for name in names}))
+    images = open_path(make(tmp_path, names), classes=classes)
+    assert images.class_names == list(classes)
+    assert images.splits is None
+    assert len(images) == len(names)
+
+
+def test_archives_in_an_archive_are_classes_without_their_extension(tmp_path: Path) -> None:
+    for name in ("cat.zip", "Dog.ZIP"):
+        make_zip(tmp_path / name, ["1.jpg", "2.jpg"])
+    with zipfile.ZipFile(tmp_path / "class_zips.zip", "w") as archive:
+        for name in ("cat.zip", "Dog.ZIP"):
+            archive.write(tmp_path / name, name)
+    assert open_path(tmp_path / "class_zips.zip").class_names == ["Dog", "cat"]
+
+
+def test_one_class_is_read_since_it_can_be_measured_on(tmp_path: Path) -> None:
+    assert open_path(make(tmp_path, ["cat/1.jpg", "cat/2.jpg"])).class_names == ["cat"]
+
+
+def test_classes_may_be_chosen_in_any_unicode_form(tmp_path: Path) -> None:
+    make(tmp_path, ["caf\u00e9/1.jpg", "bar/1.jpg", "x/1.jpg"])
+    assert open_path(tmp_path, classes=("cafe\u0301", "bar")).class_names == ["caf\u00e9", "bar"]
 
 
 def test_classes_that_differ_in_letter_case_only_are_refused(tmp_path: Path) -> None:
@@ -235,6 +356,72 @@ class TestLabelFile:
         assert images.splits is None
         assert [left.name for left in images.left_out] == ["2.jpg", "deep/3.jpg"]
 
+    @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+    def test_separators_and_encodings_are_detected(self, data: Path, separator: str, encoding: str) -> None:
+        text = 'Name,label\r\n1.jpg,"caf\u00e9"\r\n2.jpg,dog\r\n'.replace(",", separator)
+        (data.parent / "labels.csv").write_bytes(text.encode(encoding))
+        images = open_path(data, labels=data.parent / "labels.csv")
+        assert table(images) == {"1.jpg": "caf\u00e9", "2.jpg": "dog"}
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "sep=;\nname;label\n1.jpg;cat\n2.jpg;a, dog\n",
+            "'name','label'\n'1.jpg','cat'\n'2.jpg','a, dog'\n",
+            'name, label\n1.jpg, cat\n2.jpg, "a, dog"\n',
+            '"NAME"\t"Label"\r"1.jpg"\t"cat"\r"2.jpg"\t"a, dog"\r',
+            "name;label\n1.jpg;cat\u200b\n2.jpg;a,\u00a0dog \n",
+            "name|label\n./1.jpg|cat\n2.jpg\u200b|a, dog\n",
+        ],
+    )
+    def test_quoting_and_invisible_characters_are_passed_over(self, data: Path, text: str) -> None:
+        assert table(open_path(data, labels=self.write(data, text))) == {"1.jpg": "cat", "2.jpg": "a, dog"}
+
+    def test_names_match_in_any_unicode_form_and_with_backslashes(self, data: Path) -> None:
+        make(data, ["cafe\u0301/5.jpg"])
+        labels = self.write(data, "name,label\ncaf\u00e9\\5.jpg,cat\n1.jpg,dog\n")
+        assert table(open_path(data, labels=labels)) == {"1.jpg": "dog", "cafe\u0301/5.jpg": "cat"}
+
+    @pytest.mark.parametrize(
+        ("words", "splits"),
+        [
+            (["train", "TrainSet", "dev", "hold-out"], ["train", "train", "validation", "test"]),
+            (["seg_train", "seg_train", "seg_val", "seg_test"], ["train", "train", "validation", "test"]),
+            (["training images", "train", "eval", "test1"], ["train", "train", "validation", "test"]),
+        ],
+    )
+    def test_splits_are_read_as_people_write_them(self, data: Path, words: list[str], splits: list[str]) -> None:
+        names = ["1.jpg", "2.jpg", "deep/3.jpg", "deep/4.jpg"]
+        rows = "".join(f"{name},a,{word}\n" for name, word in zip(names, words, strict=True))
+        images = open_path(data, labels=self.write(data, f"name,label,split\n{rows}"))
+        assert images.splits == splits
+
+    @pytest.mark.parametrize(
+        ("content", "expected", "hint"),
+        [
+            (
+                "name,label\n1.jpg,caf\u00e9\n".encode("cp1252"),
+                "line 2 may be '1.jpg,caf\u00e9'",
+                "iconv -f WINDOWS-1252",
+            ),
+            ("name,label\n1.jpg,\u20ac\n".encode("cp1252"), "in Windows-1252", "iconv"),
+            (b"PK\x03\x04...", "a workbook or archive", "save it as CSV"),
+        ],
+    )
+    def test_other_encodings_are_named(self, data: Path, content: bytes, expected: str, hint: str) -> None:
+        (data.parent / "labels.csv").write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            open_path(data, labels=data.parent / "labels.csv")
+        assert expected in str(caught.value)
+        assert hint in str(caught.value.hint)
+
+    @pytest.mark.parametrize(("one", "other"), [("1", "1.0"), ("1", "01"), ("2.5", "2.50"), ("Cat", "cat")])
+    def test_labels_that_a_spreadsheet_rewrote_are_named(self, data: Path, one: str, other: str) -> None:
+        labels = self.write(data, f"name,label\n1.jpg,{one}\n2.jpg,{other}\n")
+        with pytest.raises(DataError, match=f"received '{one}' and '{other}'|received '{other}' and '{one}'"):
+            open_path(data, labels=labels)
+
     def test_classes_may_be_chosen(self, data: Path) -> None:
         labels = self.write(data, "name,label\n1.jpg,cat\n2.jpg,dog\ndeep/3.jpg,emu\n")
         assert table(open_path(data, labels=labels, classes=("emu", "cat"))) == {"1.jpg": "cat", "deep/3.jpg": "emu"}
@@ -243,6 +430,7 @@ class TestLabelFile:
         ("text", "expected"),
         [
             ("name,label\n1.jpg,cat\nx.jpg,dog\n", "line 3: expected a file in"),
+            ("name,label\n1.JPG,cat\n", "no such file, but there is '1.jpg'"),
             ("name,label\n1.jpg,cat\n../secret.jpg,dog\n", "name='../secret.jpg': no such file"),
             ("name,label\n1.jpg,cat\n2.jpg,dog\n1.jpg,dog\n", "line 4: name='1.jpg' stands on line 2 already"),
             ("name,labels\n1.jpg,cat\n", "received name, labels. Did you mean 'label'?"),

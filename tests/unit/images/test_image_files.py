@@ -378,6 +378,50 @@ def test_names_that_are_one_to_unicode_are_refused(tmp_path: Path) -> None:
         open_files(write_zip(tmp_path / "a.zip", {"caf\u00e9.jpg": b"a", "cafe\u0301.jpg": b"b"}))
 
 
+def renamed_member(path: Path, raw: bytes, extra: bytes = b"") -> Path:
+    """Write an archive whose one member has that name, byte for byte, without the flag that says UTF-8."""
+    placeholder = b"x" * len(raw)
+    info = zipfile.ZipInfo(placeholder.decode())
+    info.extra = extra
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, b"content")
+    path.write_bytes(path.read_bytes().replace(placeholder, raw))
+    return path
+
+
+def unicode_path(name: str, raw: bytes) -> bytes:
+    value = struct.pack("<BL", 1, zlib.crc32(raw)) + name.encode()
+    return struct.pack("<HH", 0x7075, len(value)) + value
+
+
+@pytest.mark.parametrize(
+    ("raw", "extra", "expected"),
+    [
+        ("caf\u00e9/1.jpg".encode(), b"", "caf\u00e9/1.jpg"),
+        ("\u732b/1.jpg".encode(), b"", "\u732b/1.jpg"),
+        ("cafe\u0301/1.jpg".encode(), b"", "cafe\u0301/1.jpg"),
+        ("caf\u00e9/1.jpg".encode("cp437"), b"", "caf\u00e9/1.jpg"),
+        (b"??/1.jpg", unicode_path("\u732b\u72ac/1.jpg", b"??/1.jpg"), "\u732b\u72ac/1.jpg"),
+        (b"caf\x82/1.jpg", unicode_path("CAF\u00c9/1.jpg", b"caf\x82/1.jpg"), "CAF\u00c9/1.jpg"),
+        (b"new/1.jpg", unicode_path("old/1.jpg", b"old?/1.jpg"), "new/1.jpg"),
+        (b"a/1.jpg", b"UT\x05\x00\x01\x00\x00\x00\x00", "a/1.jpg"),
+    ],
+)
+def test_a_name_without_the_utf8_flag_is_decoded_as_it_was_meant(
+    tmp_path: Path, raw: bytes, extra: bytes, expected: str
+) -> None:
+    files = open_files(renamed_member(tmp_path / "a.zip", raw, extra))
+    assert [file.name for file in files.files] == [expected]
+    assert files.read(expected) == b"content"
+    assert pickle.loads(pickle.dumps(files.read))(expected) == b"content"
+
+
+def test_a_name_that_is_unsafe_as_it_was_meant_is_refused(tmp_path: Path) -> None:
+    raw = b"good/1.jpg"
+    with pytest.raises(DataError, match="leads out of the archive"):
+        open_files(renamed_member(tmp_path / "a.zip", raw, unicode_path("../../evil.jpg", raw)))
+
+
 def test_an_encrypted_archive_is_refused(tmp_path: Path) -> None:
     content = bytearray(zipped({"1.jpg": b"a"}))
     content[content.index(b"PK\x01\x02") + 8] |= 1
