@@ -42,7 +42,7 @@ def read_label_file(path: Path, files: ImageFiles) -> list[LabelledFile]:
     """
     names = _Names(files)
     lines: dict[str, tuple[int, LabelledFile]] = {}
-    problems = []
+    problems: list[str] = []
     for line, item in _rows(path):
         name = names.match(item.name)
         if name is None:

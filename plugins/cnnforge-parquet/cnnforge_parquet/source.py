@@ -87,7 +87,7 @@ def _splits_of_names(shards: Sequence[Path], options: ParquetOptions) -> list[st
     words = {split for stem in names[0] for split in split_words(stem)[0]}
     if len(words) > 1:
         raise DataError(
-            f"expected shards that all begin with train, validation or test, or none, received {', '.join(names[0][:5])}",
+            f"expected shards that all say train, validation or test, or none, received {', '.join(names[0][:5])}",
             hint="rename them, give those of one split alone with --data, or name a column: --set data.split=…",
         )
     return [None] * len(shards)

@@ -77,6 +77,40 @@ def test_names_labels_splits_and_images_are_those_of_the_shards(shards: Path, ti
     assert images.class_names[images.labels[row]] == files[1 + 3 * 4].parent.name
 
 
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (["flowers-train-0", "flowers-test-0"], {"train", "test"}),
+        (["train/0000", "eval/0000"], {"train", "validation"}),
+        (["TrainSet_1", "hold-out"], {"train", "test"}),
+        (["part-0", "part-1"], None),
+    ],
+)
+def test_splits_in_names_are_read_as_people_write_them(
+    tiny_images: Path, tmp_path: Path, names: list[str], splits: set[str] | None
+) -> None:
+    for name in names:
+        write_shard(tmp_path / f"{name}.parquet", files_of(tiny_images)[:4], ["a", "b", "a", "b"])
+    found = open_source(ParquetOptions(path=tmp_path)).splits
+    assert (None if found is None else set(found)) == splits
+
+
+def test_shards_of_which_some_have_a_split_are_refused(tiny_images: Path, tmp_path: Path) -> None:
+    for name in ("train-0", "test-0", "extra-0"):
+        write_shard(tmp_path / f"{name}.parquet", files_of(tiny_images)[:4], ["a", "b", "a", "b"])
+    with pytest.raises(DataError, match="received extra-0, test-0, train-0"):
+        open_source(ParquetOptions(path=tmp_path))
+
+
+def test_labels_that_look_alike_are_one_class_or_refused(tiny_images: Path, tmp_path: Path) -> None:
+    files = files_of(tiny_images)[:4]
+    path = write_shard(tmp_path / "one.parquet", files, ["caf\u00e9", "cafe\u0301", " caf\u00e9\u200b", "dog"])
+    assert open_source(ParquetOptions(path=path)).class_names == ["caf\u00e9", "dog"]
+    path = write_shard(tmp_path / "two.parquet", files, ["1", "1.0", "2", "2"])
+    with pytest.raises(DataError, match=r"how a number is written, received '1' and '1\.0'"):
+        open_source(ParquetOptions(path=path))
+
+
 def test_any_order_of_reading_gives_the_same_bytes(shards: Path) -> None:
     images = open_source(ParquetOptions(path=shards))
     in_order = [images.read(index) for index in range(len(images))]

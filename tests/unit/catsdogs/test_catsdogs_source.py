@@ -111,6 +111,18 @@ def test_the_folder_itself_or_the_one_above(tmp_path: Path, shape: dict[str, byt
     assert itself == {name.removeprefix(f"{below}/"): found for name, found in above.items()}
 
 
+@pytest.mark.parametrize("names", [("CAT", " dog"), ("cat\u00a0", "D\u200bog"), ("\uff23at", "DOG")])
+@pytest.mark.parametrize("make", [make_zip, make_folder])
+def test_classes_are_read_as_people_see_them(tmp_path: Path, make: Maker, names: tuple[str, str]) -> None:
+    images = opened(make(tmp_path, {f"{name}/1.jpg": name.encode() for name in names}))
+    assert sorted(images.labels) == [0, 1]
+
+
+@pytest.mark.parametrize(("name", "label"), [("PetImages/Cat/1.jpg", 0), ("train/dog.1.jpg", 1)])
+def test_one_of_the_classes_is_read_since_it_can_be_measured_on(tmp_path: Path, name: str, label: int) -> None:
+    assert opened(make_folder(tmp_path, {name: b""})).labels == [label]
+
+
 def test_signature_changes_with_the_content(tmp_path: Path) -> None:
     before = opened(make_zip(tmp_path, KAGGLE)).signatures
     after = opened(make_zip(tmp_path, {**KAGGLE, "train/dog.0.jpg": b"other dog"})).signatures
