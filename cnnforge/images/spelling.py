@@ -10,14 +10,17 @@ from cnnforge.errors import DataError
 
 _SPLIT_OF_WORD = {
     **dict.fromkeys(("trainval", "train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "vld", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("val", "valid", "validation", "vld", "dev", "development", "eval", "evaluation"), "validation"),
     **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
 }
-_GENERIC = "datasets?|data|ds|sets?|splits?|images?|imgs?|img|photos?|photographs|pictures|pics|files?|folder|dir|of|x"
+_GENERIC = (
+    "datasets?|data|ds|sets?|splits?|images?|imgs?|photos?|photographs|pictures|pics|files?|folder|dir|of|v|x"
+    "|jpe?g|png|raw|resized|cropped|processed"
+)
 _SPLIT_WORD = re.compile(rf"({'|'.join(_SPLIT_OF_WORD)})(?:{_GENERIC})?")
 _GENERIC_WORD = re.compile(_GENERIC)
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_HOLD_OUT = re.compile(r"hold[\W_]+out", re.IGNORECASE)
+_HOLD_OUT = re.compile(r"h[oe]ld[\W_]*out", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
 
 # What letters and emoji are joined with, and what shows nothing although Unicode counts it as a letter or mark.

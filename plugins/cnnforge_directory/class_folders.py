@@ -76,13 +76,16 @@ class _Tree:
             (folder,) = below
         return folder
 
+    def _only_below(self, folder: str) -> str | None:
+        """Return the only folder in one, or the only one with images if it is called ``images``, say, or ``train``."""
+        filled = self.filled(folder)
+        is_only = len(self.folders_in[folder]) == 1 or (len(filled) == 1 and not split_words(_class_name(filled[0]))[1])
+        return (filled or self.folders_in[folder])[0] if is_only else None
+
     def look_through_wrappers(self) -> str:
         """Return the first folder that holds more than one single folder of folders."""
         root = ""
-        while len(self.folders_in[root]) == 1 and not self.images_in[root]:
-            (only,) = self.folders_in[root]
-            if not self.folders_in[only]:
-                break
+        while not self.images_in[root] and (only := self._only_below(root)) and self.folders_in[only]:
             root = only
         if not self.folders_in[root]:
             raise DataError(

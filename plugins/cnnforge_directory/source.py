@@ -60,8 +60,12 @@ def _labelled_images(files: ImageFiles, labelled: Sequence[LabelledFile], class_
 def _no_images(files: ImageFiles) -> DataError:
     reasons = Counter(left.reason for left in files.left_out).most_common(3)
     found = "; ".join(f"{count} × {reason}" for reason, count in reasons) or "nothing"
-    has_links = any("symbolic link" in left.reason for left in files.left_out)
+    hints = {
+        "symbolic link": "follow symbolic links with --set data.follow_links=true",
+        "an archive inside": "unpack the archives, each into a folder, or pack them all into one zip archive",
+    }
+    hint = next((hint for word, hint in hints.items() if any(word in left.reason for left in files.left_out)), None)
     return DataError(
         f"expected photographs in {files.location}, received none (found: {found}).\n{LAYOUT}",
-        hint="follow symbolic links with --set data.follow_links=true" if has_links else None,
+        hint=hint,
     )

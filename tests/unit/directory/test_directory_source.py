@@ -115,6 +115,14 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "dev, held out": divided({"01_train": "train", "02 dev": "validation", "03-hold-out": "test"}),
     "training data, wrapped twice": divided(
         {"data/data/Training Data/images": "train", "data/data/evaluation": "validation"}),
+    "held out, version and size": divided({"train_v2_resized": "train", "held out/held_out_raw": "test"}),
+    "images beside labels": (
+        [*divided({"images/train": "train", "images/val": "validation"})[0], "labels/train/1.txt", "labels/val/1.txt"],
+        divided({"images/train": "train", "images/val": "validation"})[1],
+    ),
+    "images beside annotations": (
+        ["Images/a/1.jpg", "Images/b/1.jpg", "Annotation/a/1.xml"], {"Images/a/1.jpg": "a", "Images/b/1.jpg": "b"}
+    ),
     "years": divided({"train2017": "train", "val2017": "validation"}),
     "invisible characters in splits": divided({"\u200btrain": "train", "test\u00a0": "test"}),
     "unlabelled photographs beside splits (split_seg)": (
@@ -206,6 +214,12 @@ REFUSED: dict[str, tuple[list[str], dict[str, Any], list[str]]] = {
         ["fold_0/a/1.jpg", "fold_0/b/1.jpg", "fold_1/a/1.jpg", "fold_1/b/1.jpg"], {},
         ["numbered parts: fold_0, fold_1"]),
     "flat folds": (["Fold1/1.jpg", "Fold2/1.jpg", "Fold3/1.jpg"], {}, ["numbered parts", "data.classes="]),
+    "training-a to b": (
+        ["training-a/x/1.jpg", "training-a/y/1.jpg", "training-b/x/1.jpg", "training-b/y/1.jpg"], {},
+        ["the same folders"]),
+    "a misspelt split": (
+        ["trianing/x/1.jpg", "trianing/y/1.jpg", "test/x/1.jpg", "test/y/1.jpg"], {},
+        ["received both: test, trianing"]),
     "parts": (["part-1/1.jpg", "part-2/1.jpg"], {}, ["numbered parts: part-1, part-2"]),
     "classes and splits in one name": (
         ["cat_train/1.jpg", "cat_test/1.jpg", "dog_train/1.jpg", "dog_test/1.jpg"], {}, ["train, validation or test"]),
@@ -271,6 +285,14 @@ def test_archives_in_an_archive_are_classes_without_their_extension(tmp_path: Pa
         for name in ("cat.zip", "Dog.ZIP"):
             archive.write(tmp_path / name, name)
     assert open_path(tmp_path / "class_zips.zip").class_names == ["Dog", "cat"]
+
+
+def test_archives_in_a_folder_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    for name in ("cat.zip", "dog.zip"):
+        make_zip(tmp_path / name, ["1.jpg"])
+    with pytest.raises(DataError, match="2 × an archive inside") as caught:
+        open_path(tmp_path)
+    assert "unpack the archives" in str(caught.value.hint)
 
 
 def test_one_class_is_read_since_it_can_be_measured_on(tmp_path: Path) -> None:
