@@ -71,7 +71,9 @@ class _Tree:
     def look_through_copies(self, folder: str) -> str:
         """Return the innermost of folders of one name, or of none of their own: ``train/train``, ``train/images``."""
         while len(below := self.filled(folder)) == 1 and not self.images_in[folder]:
-            if split_words(_class_name(below[0]))[1] and _class_name(below[0]) != _class_name(folder):
+            name, inner = _class_name(folder), _class_name(below[0])
+            splits, rest = split_words(inner)
+            if inner != name and rest and splits.isdisjoint(split_words(name)[0]):
                 break
             (folder,) = below
         return folder
@@ -103,7 +105,7 @@ def _find_classes(tree: _Tree, root: str, wanted: set[str]) -> _Classes:
     are_said = bool(wanted) and wanted <= set(names)
     if not are_said and (classes := _below_splits(tree, folders, names, wanted)):
         return classes
-    if classes := _above_splits(tree, folders):
+    if classes := _above_splits(tree, folders, names, are_said=are_said):
         return classes
     if not are_said:
         _check_no_splits(tree, folders, names)
@@ -130,16 +132,20 @@ def _below_splits(tree: _Tree, folders: Sequence[str], names: Sequence[str], wan
     return classes
 
 
-def _above_splits(tree: _Tree, folders: Sequence[str]) -> _Classes:
+def _above_splits(tree: _Tree, folders: Sequence[str], names: Sequence[str], *, are_said: bool) -> _Classes:
     """Return the classes where each holds nothing but split folders: ``cat/train``, ``cat/test``, ``dog/train``."""
+    are_classes = all(split_words(name)[1] and not _NUMBERED_PART.fullmatch(name) for name in names)
+    if len(folders) < 2 or not (are_said or are_classes):  # but images and masks, or fold_0 and fold_1
+        return {}
     classes: _Classes = {}
-    for folder in folders:
-        splits = splits_of_names([_class_name(below) for below in tree.filled(folder)])
-        if tree.images_in[folder] or None in splits or not len(set(splits)) == len(splits) > 1:
+    for folder, name in zip(folders, names, strict=True):
+        below = tree.filled(folder)
+        splits = splits_of_names(list(map(_class_name, below)))
+        hold_classes = not are_said and any(len(tree.filled(split)) > 1 for split in below)
+        if hold_classes or tree.images_in[folder] or None in splits or not len(set(splits)) == len(splits) > 1:
             return {}
-        classes |= {below: (_class_name(folder), s) for below, s in zip(tree.filled(folder), splits, strict=True)}
-    has_names = all(split_words(_class_name(folder))[1] for folder in folders)  # which images and masks are not
-    return classes if has_names and len(folders) > 1 else {}
+        classes |= {split_folder: (name, split) for split_folder, split in zip(below, splits, strict=True)}
+    return classes
 
 
 def _is_without_labels(tree: _Tree, folder: str, inner: str) -> bool:

@@ -123,6 +123,7 @@ LAYOUTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "images beside annotations": (
         ["Images/a/1.jpg", "Images/b/1.jpg", "Annotation/a/1.xml"], {"Images/a/1.jpg": "a", "Images/b/1.jpg": "b"}
     ),
+    "another word inside": divided({"train/cats_train": "train", "test/cats_test": "test"}),
     "years": divided({"train2017": "train", "val2017": "validation"}),
     "invisible characters in splits": divided({"\u200btrain": "train", "test\u00a0": "test"}),
     "unlabelled photographs beside splits (split_seg)": (
@@ -213,6 +214,15 @@ REFUSED: dict[str, tuple[list[str], dict[str, Any], list[str]]] = {
     "folds with classes": (
         ["fold_0/a/1.jpg", "fold_0/b/1.jpg", "fold_1/a/1.jpg", "fold_1/b/1.jpg"], {},
         ["numbered parts: fold_0, fold_1"]),
+    "folds with splits": (
+        [f"fold{n}/{split}/{name}/1.jpg" for n in (1, 2) for split in ("train", "test") for name in "ab"], {},
+        ["numbered parts: fold1, fold2", "data.classes="]),
+    "flat folds with splits": (
+        [f"fold{n}/{split}/1.jpg" for n in (1, 2) for split in ("train", "test")], {},
+        ["numbered parts: fold1, fold2"]),
+    "sets of several sizes": (
+        [f"{n}px/{split}/{name}/1.jpg" for n in (64, 224) for split in ("train", "test") for name in "ab"], {},
+        ["hold the same folders: test, train"]),
     "flat folds": (["Fold1/1.jpg", "Fold2/1.jpg", "Fold3/1.jpg"], {}, ["numbered parts", "data.classes="]),
     "training-a to b": (
         ["training-a/x/1.jpg", "training-a/y/1.jpg", "training-b/x/1.jpg", "training-b/y/1.jpg"], {},
