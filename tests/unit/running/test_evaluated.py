@@ -5,9 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 import cnnforge
+from cnnforge.errors import DataError
 from cnnforge.host import PluginHost, Registry
+from cnnforge.running.evaluated_images import _check_classes
 from cnnforge.running.steps import tell_of_evaluation
 
 
@@ -42,3 +45,10 @@ def test_plugins_keep_what_they_want_and_one_that_fails_is_a_warning():
     tell_of_evaluation("run", Registry(host), "model", data, predictions, reporter=listener)
     assert listener.said == ["run test [24, 20]"]
     assert listener.warned == ["plugin acme:failing: hook cnnforge_evaluated failed: OSError: no space left for model"]
+
+
+@pytest.mark.parametrize(("known", "received"), [("1", "1.0"), ("7", "007"), ("Straße", "STRASSE"), ("ab", "a\u2800b")])
+def test_another_spelling_of_a_class_of_the_run_is_named(known, received):
+    with pytest.raises(DataError) as caught:
+        _check_classes([known, "other"], [received, "other"])
+    assert f"+ {received}: not a class of the run. Did you mean {known!r}?" in str(caught.value)
