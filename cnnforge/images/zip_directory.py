@@ -133,8 +133,8 @@ def _check_members(members: Iterable[ZipInfo], label: str) -> None:
         folded = folded.lower() if folded.isascii() else unicodedata.normalize("NFC", folded.casefold())
         if (folded in seen or member.filename in stored) and not member.is_dir():
             raise DataError(
-                f"refused the zip archive {label}: members {seen.get(folded, name)!r} and {name!r} have one name, but"
-                " for letter case at most",
+                f"refused the zip archive {label}: members {seen.get(folded, name)!a} and {name!a} have one name, but"
+                " for letter case and Unicode's forms at most",
                 hint=_UNPACK,
             )
         seen.setdefault(folded, name)

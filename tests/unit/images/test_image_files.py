@@ -374,8 +374,19 @@ def test_an_archive_with_an_unsafe_member_is_refused_by_name(
 
 
 def test_names_that_are_one_to_unicode_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="have one name"):
+    with pytest.raises(DataError, match=r"'caf\\xe9.jpg' and 'cafe\\u0301.jpg' have one name, .* Unicode"):
         open_files(write_zip(tmp_path / "a.zip", {"caf\u00e9.jpg": b"a", "cafe\u0301.jpg": b"b"}))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_stored_name_are_refused_whatever_they_were_meant_to_be(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("\u732b.jpg", "\u72ac.jpg"):
+            info = zipfile.ZipInfo("?.jpg")
+            info.extra = unicode_path(name, b"?.jpg")
+            archive.writestr(info, name)
+    with pytest.raises(DataError, match="have one name"):
+        open_files(tmp_path / "a.zip")
 
 
 def renamed_member(path: Path, raw: bytes, extra: bytes = b"") -> Path:
