@@ -11,6 +11,8 @@ import pytest
 from cnnforge.running.run_dir import RunDir
 from cnnforge_compare.reproduction import compare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def again(trained, tmp_path_factory) -> tuple[dict, Path]:

@@ -16,6 +16,8 @@ from cnnforge.testing.images import COLORS
 from cnnforge.testing.of_plugin import contract_of
 from tests.conftest import Site
 
+pytestmark = pytest.mark.slow
+
 SOUND = """
 import cnnforge
 

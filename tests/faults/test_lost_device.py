@@ -12,6 +12,8 @@ from cnnforge.training.failures import explain_lost_device
 from tests.faults.conftest import Shell
 from tests.faults.kills import differences
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_gpu_that_vanishes_ends_the_run_in_words_and_it_can_go_on(
     shell: Shell, uninterrupted: Callable[[], RunDir]

@@ -10,6 +10,8 @@ import pytest
 import cnnforge
 from cnnforge_export.testing import ExportFormatContract, check_script_alone
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = """
 import csv, sys
 rows = {row["file"]: row["predicted"] for row in csv.DictReader(open("golden/expected.csv"))}

@@ -42,7 +42,10 @@ def test_plugins_keep_what_they_want_and_one_that_fails_is_a_warning():
         rows=SimpleNamespace(gather=lambda rows: rows * 2),
     )
     predictions = SimpleNamespace(split="test")
-    tell_of_evaluation("run", Registry(host), "model", data, predictions, reporter=listener)
+    timed: list[str] = []
+    context = SimpleNamespace(run="run", registry=Registry(host), reporter=listener, note_seconds=timed.append)
+    tell_of_evaluation(context, "model", data, predictions)
+    assert timed == ["explanation"]
     assert listener.said == ["run test [24, 20]"]
     assert listener.warned == ["plugin acme:failing: hook cnnforge_evaluated failed: OSError: no space left for model"]
 

@@ -30,6 +30,8 @@ from tests.unit.training.test_backbone import (
     train,
 )
 
+pytestmark = pytest.mark.slow
+
 TUNED = ("training.epochs=1", "training.fine_tuning={epochs=2, learning_rate=1e-3}", "training.checkpoint_steps=1")
 
 
