@@ -66,7 +66,7 @@ def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress
     Raises:
         DataError: Too many images cannot be read, a class is too small, or splits on disk share images.
     """
-    data = resolved.recipe.data
+    data = resolved.recipe.data.model_copy(update={"split_method": resolved.recipe.split_method})
     scanned = scan(images, DecodeSettings.of(data, resolved.input_shape), data.store, progress)
     manifest = build_manifest(images, scanned, data)
     return PreparedData(manifest, scanned.rows, images.location, images.notice)
@@ -176,7 +176,8 @@ def _warnings(
     if counts.max() >= 10 * max(1, counts.min()):
         rare, common = images.class_names[int(counts.argmin())], images.class_names[int(counts.argmax())]
         warnings.append(
-            f"class {rare!r} has {counts.min()} images, class {common!r} {counts.max()}: accuracy will hide it"
+            f"class {rare!r} has {counts.min()} images, class {common!r} {counts.max()}: accuracy will hide how rare"
+            " classes fare, balanced accuracy shows it; more images help, or --set training.class_balance=weights"
         )
     return warnings
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cnnforge.host import Tune
 from cnnforge.recipe.augmentation import AugmentationSection, Component
 
-FORMAT_VERSION = 1
-"""Version of the recipe format; a recipe of a newer one is refused."""
+FORMAT_VERSION = 2
+"""Version of the recipe format; a recipe of a newer one is refused, and one of an older one means what it meant."""
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Side = Annotated[int, Field(ge=1, le=4096)]
@@ -47,6 +47,12 @@ class DataSection(_Section):
     validation_fraction: Annotated[Fraction, Field(description="share of the images for validation")] = 0.1
     test_fraction: Annotated[Fraction, Field(description="share of the images for testing")] = 0.1
     split_seed: Annotated[int, Field(ge=0, description="another number gives another split")] = 0
+    split_method: Annotated[
+        Literal["count", "threshold"] | None,
+        Field(
+            description="hold the fractions in every class, or never move an image; default: count, format 1 threshold"
+        ),
+    ] = None
     max_pixels: Annotated[int, Field(ge=1, description="larger images are left out unread")] = 50_000_000
     max_unreadable: Annotated[float, Field(ge=0, le=1, description="share of bad files that stops the run")] = 0.05
     strict: Annotated[bool, Field(description="stop at the first bad file")] = False
@@ -157,6 +163,11 @@ class Recipe(_Section):
     training: TrainingSection = TrainingSection()
     evaluation: EvaluationSection = EvaluationSection()
     plugins: Annotated[PluginsSection, Field(exclude=True)] = PluginsSection()
+
+    @property
+    def split_method(self) -> str:
+        """How images are divided: recipes of format 1, such as those that runs recorded, knew one way only."""
+        return self.data.split_method or ("threshold" if self.format == 1 else "count")
 
     @property
     def other_sections(self) -> dict[str, Any]:

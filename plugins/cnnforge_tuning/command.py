@@ -61,11 +61,12 @@ def tune(
     ]
     resolved = resolve_recipe(recipe, data=data, architecture=architecture, settings=[*overrides, *(settings or [])])
     from cnnforge_tuning.plan import plan
-    from cnnforge_tuning.study_dir import check_settings_same, study_dir
+    from cnnforge_tuning.study_dir import as_begun, check_settings_same, study_dir
 
+    directory = study_dir(studies_dir, name or resolved.recipe.name)
+    resolved = as_begun(directory, resolved)
     planned = plan(resolved, registry())
     start, options = _executor(resolved)
-    directory = study_dir(studies_dir, name or resolved.recipe.name)
     if not fork:
         check_settings_same(directory, planned.resolved, planned.space)
     from cnnforge.data import open_source

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,14 @@ def identity(resolved: ResolvedRecipe, space: Sequence[Hyperparameter], fingerpr
 def changes(study: StudyDir, now: dict[str, Any]) -> list[str]:
     """Return in what the study that exists differs from what it would go on with, in lines."""
     return differences(study.read()["identity"], now)
+
+
+def as_begun(study: StudyDir, resolved: ResolvedRecipe) -> ResolvedRecipe:
+    """Return a recipe in the format that the study was begun in, since that decides how the images are divided."""
+    if not study.recipe.is_file():
+        return resolved
+    begun = tomllib.loads(study.recipe.read_text(encoding="utf-8")).get("format", resolved.recipe.format)
+    return replace(resolved, recipe=resolved.recipe.model_copy(update={"format": begun}))
 
 
 def check_same(study: StudyDir, now: dict[str, Any]) -> None:

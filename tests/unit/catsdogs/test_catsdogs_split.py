@@ -65,11 +65,13 @@ def test_every_image_is_in_one_folder_and_each_class_in_both(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_more_images_leave_the_others_where_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("method", "most"), [("threshold", 0), ("count", 8)])
+def test_more_images_leave_most_of_the_others_where_they_are(tmp_path: Path, method: str, most: int) -> None:
     few, more = many(), many() | {f"cat/{i}.jpg": encoded(i + 5000) for i in range(100, 140)}
-    write(labelled(few), tmp_path / "few")
-    write(labelled(more), tmp_path / "more")
-    assert tree(tmp_path / "few").keys() < tree(tmp_path / "more").keys()
+    settings = SETTINGS.model_copy(update={"split_method": method})
+    write(labelled(few), tmp_path / "few", settings)
+    write(labelled(more), tmp_path / "more", settings)
+    assert len(tree(tmp_path / "few").keys() - tree(tmp_path / "more").keys()) <= most
 
 
 def test_fixed_splits_are_kept_and_validation_has_its_folder(tmp_path: Path) -> None:

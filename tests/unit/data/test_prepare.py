@@ -13,7 +13,7 @@ from cnnforge.data.preparing import build_manifest, open_source, prepare
 from cnnforge.errors import DataError, PluginError
 from cnnforge.images.labelled_images import LabelledImages, LeftOut
 from cnnforge.recipe.resolving import ResolvedRecipe
-from cnnforge.recipe.schema import DataSection
+from cnnforge.recipe.schema import DataSection, Recipe
 from tests.unit.data.image_cases import PICTURE, encode
 from tests.unit.data.sources import Photographs, picture
 
@@ -152,10 +152,26 @@ def test_look_alikes_across_splits_are_a_warning(tmp_path: Path) -> None:
     assert any("1 groups of nearly identical photographs lie across splits" in w for w in manifest.warnings)
 
 
-@pytest.mark.parametrize(("num_rare", "is_warned"), [(5, True), (30, False)])
-def test_imbalance_is_a_warning(photographs: Photographs, num_rare: int, is_warned: bool) -> None:
-    manifest = manifest_of(photographs, {"labels": [0] * num_rare + [1] * (100 - num_rare)})
-    assert any("accuracy will hide it" in warning for warning in manifest.warnings) == is_warned
+@pytest.mark.parametrize(("num_rare", "is_warned"), [(5, True), (9, True), (30, False)])
+def test_imbalance_is_a_warning_that_names_its_remedy(photographs: Photographs, num_rare: int, is_warned: bool) -> None:
+    source = {"labels": [0] * num_rare + [1] * (100 - num_rare)}
+    (told,) = [w for w in manifest_of(photographs, source).warnings if "accuracy will hide" in w] or [""]
+    assert (f"class 'cat' has {num_rare} images" in told) == is_warned
+    assert told.endswith("more images help, or --set training.class_balance=weights") == is_warned
+
+
+def test_few_test_images_are_a_warning_with_the_way_on(photographs: Photographs) -> None:
+    (told,) = manifest_of(photographs).warnings
+    assert told.startswith("only 10 test images: accuracy measured on them may be wrong by 31 points")
+    assert told.endswith("--set data.test_fraction=0.3")
+    assert not manifest_of(photographs, test_fraction=0.3).warnings
+    assert not manifest_of(photographs, test_fraction=0).warnings
+
+
+def test_who_has_test_images_of_their_own_is_told_to_add_some(photographs: Photographs) -> None:
+    (told,) = manifest_of(photographs, fixed(photographs)).warnings
+    assert told.startswith("only 20 test images")
+    assert "test_fraction" not in told
 
 
 def test_notes_of_the_scan_are_warnings(photographs: Photographs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +188,7 @@ def resolved(images: object, **data: object) -> ResolvedRecipe:
     opened.append(images)
     spec = SimpleNamespace(name="mine", open="tests.unit.data.test_prepare:open_last")
     return SimpleNamespace(
-        recipe=SimpleNamespace(data=DataSection(source="mine", **data)),
+        recipe=Recipe(name="mine", data=DataSection(source="mine", **data), architecture={"name": "any"}),
         data_source=SimpleNamespace(spec=spec, plugin="some-package:main"),
         data_options=None,
         input_shape=(12, 16, 3),

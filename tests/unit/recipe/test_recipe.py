@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from cnnforge.errors import RecipeError, UnknownNameError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
-from cnnforge.recipe.loading import apply_override, load_recipe
+from cnnforge.recipe.loading import apply_override, load_recipe, recipe_from_values
 from cnnforge.recipe.resolving import resolve
 from cnnforge.recipe.schema import FORMAT_VERSION, Component
 
@@ -237,3 +237,17 @@ def test_any_toml_value_can_be_set(value):
     values: dict[str, object] = {}
     apply_override(values, f"section.key={written}")
     assert values == {"section": {"key": tomllib.loads(f"value = {written}")["value"]}} == {"section": {"key": value}}
+
+
+@pytest.mark.parametrize(
+    ("data", "method"),
+    [({}, "threshold"), ({"split_method": "count"}, "count"), ({"test_fraction": 0.3}, "threshold")],
+)
+def test_a_recipe_of_format_1_divides_its_images_as_it_did(data: dict, method: str) -> None:
+    values = {"data": {"source": "x", **data}, "architecture": {"name": "y"}}
+    recipe = recipe_from_values({"format": 1, **values}, "old", "old.toml")
+    assert recipe.split_method == method
+    assert recipe_from_values(tomllib.loads(recipe.to_toml()), "old", "old.toml").split_method == method
+    new = recipe_from_values(values, "new", "new.toml")
+    assert new.split_method == data.get("split_method", "count")
+    assert recipe_from_values(tomllib.loads(new.to_toml()), "new", "new.toml").split_method == new.split_method

@@ -9,6 +9,7 @@ import pytest
 from cnnforge.errors import BusyError, RecipeError, StorageError
 from cnnforge_tuning.study_dir import (
     StudyDir,
+    as_begun,
     changes,
     check_same,
     check_settings_same,
@@ -66,6 +67,18 @@ def test_other_images_are_refused(started, tmp_path):
 )  # fmt: skip
 def test_what_changes_no_result_may_change(started, tmp_path, override):
     check_same(started, make(tmp_path, override)[1])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "method"), [("format = 1\n", "threshold"), ("format = 2\n", "count"), (None, "count")]
+)
+def test_a_study_goes_on_with_the_splits_that_it_was_begun_with(started, tmp_path, recipe, method):
+    planned, now = make(tmp_path)
+    if recipe is not None:
+        started.recipe.write_text(recipe)
+    begun = as_begun(started, planned.resolved)
+    assert begun.recipe.split_method == method
+    assert identity(begun, planned.space, "f00d") == now
 
 
 def test_two_at_a_time_are_refused(tmp_path):
