@@ -87,26 +87,18 @@ def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_o
 
 def _text(evaluation: dict[str, Any]) -> str:
     from cnnforge.evaluation import measure_specs
-    from cnnforge.report import measured_figures, percent
+    from cnnforge.report import class_figures, summary_rows, verdict
 
-    low, high = evaluation["accuracy_interval"]
-    measures = [
-        *((figure.title, figure.text) for figure in measured_figures(evaluation, measure_specs(registry()))),
-        ("Accuracy, 95 % interval", f"{percent(low)} to {percent(high)}"),
-        (f"Accuracy of always {evaluation['baseline_class']!r}", percent(evaluation["baseline_accuracy"])),
-    ]
+    headers = ("class", "images", "recall", "95 % interval", "precision", "F1", "ROC area")
     classes = [
-        (
-            row["name"],
-            *(_number(row[key]) for key in ("precision", "recall", "f1", "roc_auc")),
-            f"{row['num_images']:,}",
-        )
-        for row in evaluation["per_class"]
+        (of.name, f"{of.num_images:,}", of.recall, of.intervals[1], of.precision, of.f1, _number(row["roc_auc"]))
+        for of, row in zip(class_figures(evaluation), evaluation["per_class"], strict=True)
     ]
     sections = [
         wrap(f"{evaluation['num_images']:,} images ({evaluation['split']}) of {evaluation['location']}"),
-        render(("measure", "value"), measures),
-        render(("class", "precision", "recall", "F1", "ROC area", "images"), classes),
+        render(("measure", "value"), summary_rows(evaluation, measure_specs(registry()))),
+        *([wrap(verdict(evaluation))] if evaluation["accuracy_interval"][0] <= evaluation["baseline_accuracy"] else []),
+        render(headers, classes),
     ]
     if len(classes) <= _MAX_MATRIX_CLASSES:
         names, matrix = evaluation["class_names"], evaluation["confusion_matrix"]

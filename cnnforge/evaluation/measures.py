@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score, matthews_corrcoef, precision_recall_fscore_support, recall_score
 
 from cnnforge.evaluation.calibration import calibration
-from cnnforge.evaluation.intervals import wilson_interval
+from cnnforge.evaluation.intervals import mean_of_shares_interval, wilson_interval
 from cnnforge.evaluation.measure_table import take_all
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.evaluation.ranking import ranking
@@ -44,6 +44,7 @@ def measure(predictions: Predictions, registry: Registry) -> dict[str, Any]:
         "measures": figures,
         **known,
         "accuracy_interval": list(wilson_interval(num_right, num_images)),
+        **class_intervals(confusion),
         "baseline_accuracy": int(confusion[commonest].sum()) / num_images,
         "baseline_class": class_names[commonest],
         "reliability": calibrated["reliability"],
@@ -64,6 +65,23 @@ def per_class(predictions: Predictions) -> list[dict[str, Any]]:
         {"name": name, "precision": float(p), "recall": float(r), "f1": float(f1), "num_images": int(number)}
         for name, p, r, f1, number in zip(class_names, *columns, strict=True)
     ]
+
+
+def class_intervals(confusion: np.ndarray) -> dict[str, Any]:
+    """Return the 95 % intervals of each class's recall and precision, None where it has none, and of the mean recall.
+
+    Args:
+        confusion: Number of images by label (rows) and answer (columns).
+    """
+    right, counts, answers = (numbers.tolist() for numbers in (np.diag(confusion), confusion.sum(1), confusion.sum(0)))
+    recalls = [wilson_interval(*pair) if pair[1] else None for pair in zip(right, counts, strict=True)]
+    precisions = [wilson_interval(*pair) if pair[1] else None for pair in zip(right, answers, strict=True)]
+    shares = [of_class / number for of_class, number in zip(right, counts, strict=True) if number]
+    return {
+        "balanced_accuracy_interval": mean_of_shares_interval(shares, [found for found in recalls if found]),
+        "recall_intervals": recalls,
+        "precision_intervals": precisions,
+    }
 
 
 def loss(predictions: Predictions) -> float:

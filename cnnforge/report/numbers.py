@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 NOTHING = "–"
 """What stands where a number is missing or not finite."""
@@ -35,6 +36,13 @@ def percent(share: float | None, digits: int = 1) -> str:
     if 0 < share * 100 < smallest / 2:
         return f"<{smallest:.{digits}f}{_SPACE}%"
     return f"{share * 100:.{digits}f}{_SPACE}%"
+
+
+def interval(limits: Sequence[float] | None) -> str:
+    """Return the limits of a share, ``93.1 % to 99.2 %``, with digits that tell them apart; empty if they are one."""
+    low, high = limits or (0, 0)
+    digits = next((n for n in range(1, 7) if percent(low, n) != percent(high, n)), 0)
+    return f"{percent(max(low, 0), digits)} to {percent(min(high, 1), digits)}" if digits else ""
 
 
 def duration(seconds: float | None) -> str:

@@ -102,7 +102,7 @@ def fit(
     if not best.weights:
         wanted = training.best or "loss"
         raise TrainingError(f"expected at least one epoch with a finite {wanted}, received none")
-    directory.update_run(best_epoch=best.weights["epoch"], **log.summary())
+    directory.update_run(best_epoch=best.weights["epoch"], **log.summary(phases(run.resolved)))
     context.note_seconds("training")
 
 

@@ -35,6 +35,7 @@ class RunSummary:
     interval: tuple[float, float] | None = None
     num_bytes: int = 0
     has_weights: bool = False
+    balanced_accuracy: float | None = None
 
     @property
     def name(self) -> str:
@@ -75,6 +76,7 @@ def summarize(directory: RunDir) -> RunSummary:
             (interval[0], interval[1]) if interval else None,
             num_bytes,
             any((directory.path / "checkpoints").glob("*")),
+            measured.get("measures", {}).get("balanced_accuracy"),
         )
     except (StorageError, AttributeError, KeyError, TypeError):
         return RunSummary(directory.path, "damaged", num_bytes=num_bytes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from cnnforge.host import Registry, import_deferred
 from cnnforge.images import LabelledImages
 from cnnforge.network import Predictor, compiled_model, components, trained_model
 from cnnforge.recipe import ResolvedRecipe
-from cnnforge.report import write_report
+from cnnforge.report import leading_figures, verdict, write_report
 from cnnforge.running.checkpointing import restore_model
 from cnnforge.running.checkpoints import Checkpoint, remove_old_checkpoints
 from cnnforge.running.recording import now
@@ -223,7 +224,10 @@ def conclude(context: RunContext) -> None:
     remove_old_checkpoints(directory.checkpoints, keep=1)
     directory.update_run(status="finished", finished=now(), peak_memory_bytes=peak_memory_bytes())
     write_report(directory.path, context.registry)
-    reporter.finish(_accuracy_line(directory.read_evaluation()))
+    evaluation = directory.read_evaluation()
+    reporter.finish("\n".join(_result_lines(evaluation)))
+    if evaluation["accuracy_interval"][0] <= evaluation["baseline_accuracy"]:
+        reporter.warn(verdict(evaluation))
     reporter.say(_speed_line(directory.read_run()))
     reporter.say(f"Report   {directory.report}")
 
@@ -234,17 +238,22 @@ def _data_line(facts: dict[str, Any]) -> str:
     return f"Data     {facts['num_images']:,} images of {len(facts['class_names'])} classes: {splits}{left_out}"
 
 
-def _accuracy_line(result: dict[str, Any]) -> str:
-    low, high = result["accuracy_interval"]
-    return (
-        f"Accuracy {result['accuracy']:.3f} on {result['num_images']:,} {result['split']} images"
-        f" (95 % interval {low:.3f} to {high:.3f}; always {result['baseline_class']!r}:"
-        f" {result['baseline_accuracy']:.3f})"
-    )
+def _result_lines(result: dict[str, Any]) -> Iterator[str]:
+    for figure in leading_figures(result):
+        low, high = figure.interval or (math.nan, math.nan)
+        limits = f"95 % interval {low:.3f} to {high:.3f}"
+        if figure.title == "accuracy":
+            baseline = f"always {result['baseline_class']!r}: {result['baseline_accuracy']:.3f}"
+            told = f"on {result['num_images']:,} {result['split']} images ({limits}; {baseline})"
+            yield f"Accuracy {figure.value:.3f} {told}"
+        else:
+            yield f"Balanced {figure.value:.3f}, the mean over the classes, which are uneven ({limits})"
 
 
 def _speed_line(facts: dict[str, Any]) -> str:
-    speed = f"{facts['images_per_second']:,.0f} images/s, {facts['waiting_share']:.1%} of training waiting for data"
+    phase = f" in {facts['speed_phase']}" if "speed_phase" in facts else ""
+    rate = f"{facts['images_per_second']:,.0f} images/s{phase}"
+    speed = f"{rate}, {facts['waiting_share']:.1%} of training waiting for data"
     peak = facts["peak_memory_bytes"]
     memory = f", peak memory {peak / 1e9:.1f} GB" if peak else ""
     return f"Speed    {speed}{memory}, {facts['seconds']['total']:.0f} s in all"

@@ -16,6 +16,7 @@ from cnnforge.data import Feed
 from cnnforge.errors import RecipeError, TrainingDivergedError
 from cnnforge.network import save_weights
 from cnnforge.system import Reporter, files
+from cnnforge.training.phase import Phase
 
 
 class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
@@ -78,12 +79,16 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
     def _rewrite(self) -> None:
         files.write_text(self._path, "".join(json.dumps(line) + "\n" for line in self.history))
 
-    def summary(self) -> dict[str, float]:
-        """Return the median speed and the share of training that waited for data."""
-        waiting = sum(line["waiting_seconds"] for line in self.history)
+    def summary(self, phases: Sequence[Phase]) -> dict[str, float | str]:
+        """Return the median speed in the phase that took longest, which that is, and the share of waiting for data."""
+        lines = [[line for line in self.history if p.first_epoch < line["epoch"] <= p.last_epoch] for p in phases]
+        seconds = [sum(line["training_seconds"] for line in of_phase) for of_phase in lines]
+        longest = lines[seconds.index(max(seconds))]
+        which = f"epochs {longest[0]['epoch']} to {longest[-1]['epoch']}"
         return {
-            "images_per_second": statistics.median(line["images_per_second"] for line in self.history),
-            "waiting_share": waiting / sum(line["training_seconds"] for line in self.history),
+            "images_per_second": statistics.median(line["images_per_second"] for line in longest),
+            **({"speed_phase": which} if sum(map(bool, lines)) > 1 else {}),
+            "waiting_share": sum(line["waiting_seconds"] for line in self.history) / sum(seconds),
         }
 
 

@@ -64,6 +64,7 @@ def _text(runs: list[ComparedRun]) -> str:
     sections = [
         "\n".join(f"{run.letter}  {run.name}" for run in runs),
         render(("measure", *letters), [(name, *texts) for name, texts in comparison.measures(runs)]),
+        render(("class: found, 95 % interval", *letters), [(name, *texts) for name, texts in comparison.classes(runs)]),
         render(("setting", *letters), differences) if differences else "The recipes are the same.",
         *(wrap(comparison.verdict(pair)) for pair in comparison.pairs(runs)),
         f"Different answers on {len(comparison.disagreements(runs)):,} photographs.",

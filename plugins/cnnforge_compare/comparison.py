@@ -10,12 +10,22 @@ from typing import Any
 
 from cnnforge.evaluation import read_predictions
 from cnnforge.host import Registry
-from cnnforge.report import RunFiles, measured_figures, numbers, read_run_files
+from cnnforge.report import (
+    ClassFigures,
+    RunFiles,
+    class_figures,
+    leading_figures,
+    measured_figures,
+    numbers,
+    read_run_files,
+)
 from cnnforge.running import RunDir
 from cnnforge.system import read_lines
 from cnnforge_compare.mcnemar import mcnemar
 
 MAX_RUNS = 8
+MAX_CLASSES = 40
+"""Of more, those are compared of which the runs find the most different shares."""
 _LETTERS = "ABCDEFGH"
 _NOT_COMPARED = ("name", "format")  # of a recipe
 
@@ -97,16 +107,26 @@ def recipe_differences(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]
 
 def measures(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
     """Return the rows of the table of measures, each with a text for each run."""
-    before, after = [_evaluated(run.files) for run in runs], [_trained(run.files) for run in runs]
     measured = [
         {figure.title: figure.text for figure in measured_figures(run.files.evaluation, run.files.measures)}
         for run in runs
     ]
-    return [
-        (key, [texts.get(key, numbers.NOTHING) for texts in rows])
-        for rows in (before, measured, after)
-        for key in dict.fromkeys(key for texts in rows for key in texts)
+    evaluated, trained = [_evaluated(run.files) for run in runs], [_trained(run.files) for run in runs]
+    texts = [{**m, **e, **t} for m, e, t in zip(measured, evaluated, trained, strict=True)]
+    keys = dict.fromkeys(key for part in (evaluated, measured, trained) for of_run in part for key in of_run)
+    return [(key, [of_run.get(key, numbers.NOTHING) for of_run in texts]) for key in keys]
+
+
+def classes(runs: Sequence[ComparedRun]) -> list[tuple[str, list[str]]]:
+    """Return for each class what each run finds of it, with the 95 % interval; of many those that differ most."""
+    found = [
+        {of.name: of for of in class_figures(run.files.evaluation)} if run.files.evaluation else {} for run in runs
     ]
+    recalls = [{row["name"]: float(row["recall"]) for row in run.files.evaluation.get("per_class", ())} for run in runs]
+    names = list(dict.fromkeys(name for of_run in found for name in of_run))
+    if len(names) > MAX_CLASSES:
+        names = sorted(names, key=lambda name: -_spread([of_run[name] for of_run in recalls if name in of_run]))
+    return [(name, [_found(of_run.get(name)) for of_run in found]) for name in names[:MAX_CLASSES]]
 
 
 def pairs(runs: Sequence[ComparedRun]) -> list[Pair]:
@@ -164,6 +184,18 @@ def _answers(directory: RunDir) -> dict[Photograph, LabelledPrediction]:
     }
 
 
+def _found(figures: ClassFigures | None) -> str:
+    """Return what a run finds of a class; where a percentage says so little that there is a count, that."""
+    if figures is None:
+        return numbers.NOTHING
+    share = figures.recall if "of" in figures.recall else f"{figures.recall} of {figures.num_images:,}"
+    return f"{share} ({figures.intervals[1]})" if figures.intervals[1] else share
+
+
+def _spread(values: Sequence[float]) -> float:
+    return max(values) - min(values)
+
+
 def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict):
@@ -174,13 +206,12 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 def _evaluated(files: RunFiles) -> dict[str, str]:
     evaluation = files.evaluation
-    low, high = evaluation.get("accuracy_interval", (None, None))
+    leading = leading_figures(evaluation) if evaluation else []
     return {
         "Status": files.run.get("status", ""),
         "Images": f"{numbers.count(evaluation.get('num_images'))} {evaluation.get('split', '')}".rstrip(),
-        "Accuracy, 95 % interval": f"{numbers.percent(low)} to {numbers.percent(high)}"
-        if evaluation
-        else numbers.NOTHING,
+        **{figure.title.capitalize(): figure.text for figure in leading},
+        **{f"{f.title.capitalize()}, 95 % interval": numbers.interval(f.interval) or numbers.NOTHING for f in leading},
         "Accuracy of the baseline": numbers.percent(evaluation.get("baseline_accuracy")),
     }
 
@@ -191,7 +222,8 @@ def _trained(files: RunFiles) -> dict[str, str]:
         "Parameters": numbers.count(run.get("model", {}).get("num_parameters")),
         "Best epoch": f"{run.get('best_epoch', numbers.NOTHING)} of {len(files.epochs)}",
         "Training time": numbers.duration(run.get("seconds", {}).get("training")),
-        "Images per second": numbers.count(run.get("images_per_second")),
+        "Images per second": numbers.count(run.get("images_per_second"))
+        + (f" ({run['speed_phase']})" if "speed_phase" in run else ""),
     }
 
 

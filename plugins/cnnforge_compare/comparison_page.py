@@ -48,6 +48,7 @@ def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> N
         "compare.html.j2",
         runs=runs,
         measures=comparison.measures(runs),
+        classes=comparison.classes(runs),
         differences=comparison.recipe_differences(runs),
         pairs=pairs,
         verdicts=[comparison.verdict(pair) for pair in pairs],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cnnforge.report import RunFiles, measured_figures
+from cnnforge.report import FEW, ClassFigures, RunFiles, class_figures, measured_figures, numbers, share
 from cnnforge_report.fragments import fragment
 
 _MAX_MATRIX_CLASSES = 40
@@ -15,12 +15,16 @@ _NUM_WORST_CLASSES = 20
 _LEAST_FULL_SHADE = 0.2  # a mix-up of this share of a class is as dark as any
 
 
+Shown = tuple[dict[str, Any], ClassFigures]
+"""The row of a class in ``evaluation.json``, and what can be said of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of the confusion matrix: how many images, their share of the row, how dark, and whether they are right."""
+    """A cell of the confusion matrix: how many images, what share of the row, how dark, and whether they are right."""
 
     count: int
-    share: float
+    share: str
     shade: float
     is_right: bool
 
@@ -30,7 +34,7 @@ class Confusion:
     """The confusion matrix, if it is small enough to be read, and the most frequent mix-ups."""
 
     rows: list[tuple[str, list[Cell]]]
-    worst: list[tuple[str, str, int, float]]
+    worst: list[tuple[str, str, int, str]]
     num_pairs: int
 
 
@@ -45,14 +49,14 @@ def classes(files: RunFiles) -> str:
     if not files.evaluation:
         return ""
     shown, folded = _per_class(files)
-    return fragment("classes", files, confusion=_confusion(files), shown=shown, folded=folded)
+    return fragment("classes", files, confusion=_confusion(files), shown=shown, folded=folded, few=FEW)
 
 
 def _confusion(files: RunFiles) -> Confusion:
     """Return the confusion matrix and the ten most frequent mix-ups."""
     names, matrix = files.evaluation["class_names"], files.evaluation["confusion_matrix"]
     wrong = [
-        (names[i], names[j], number, number / sum(row))
+        (names[i], names[j], number, share(number, sum(row)))
         for i, row in enumerate(matrix)
         for j, number in enumerate(row)
         if number and i != j
@@ -65,20 +69,21 @@ def _confusion(files: RunFiles) -> Confusion:
 def _cells(matrix: list[list[int]]) -> list[list[Cell]]:
     shares = [[n / (sum(row) or 1) for n in row] for row in matrix]
     # A mix-up is rare beside what is right: shaded alike, the pattern of the mix-ups would not be seen.
-    full = max([_LEAST_FULL_SHADE, *(share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j)])
+    mixed_up = [of_cell for i, row in enumerate(shares) for j, of_cell in enumerate(row) if i != j]
+    full = max([_LEAST_FULL_SHADE, *mixed_up])
     return [
         [
-            Cell(n, share, share if i == j else share / full, i == j)
-            for j, (n, share) in enumerate(zip(*pair, strict=True))
+            Cell(n, numbers.percent(of_cell) if sum(row) >= FEW else "", of_cell if i == j else of_cell / full, i == j)
+            for j, (n, of_cell) in enumerate(zip(row, shares[i], strict=True))
         ]
-        for i, pair in enumerate(zip(matrix, shares, strict=True))
+        for i, row in enumerate(matrix)
     ]
 
 
-def _per_class(files: RunFiles) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _per_class(files: RunFiles) -> tuple[list[Shown], list[Shown]]:
     """Return the classes to show at once and those to fold away: of many, the twenty of lowest F1 are shown."""
-    rows = files.evaluation["per_class"]
+    rows = list(zip(files.evaluation["per_class"], class_figures(files.evaluation), strict=True))
     if len(rows) <= _MAX_MATRIX_CLASSES:
         return rows, []
-    ordered = sorted(rows, key=lambda row: float(row["f1"]))
+    ordered = sorted(rows, key=lambda row: float(row[0]["f1"]))
     return ordered[:_NUM_WORST_CLASSES], ordered[_NUM_WORST_CLASSES:]

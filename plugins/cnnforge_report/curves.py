@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 from markupsafe import Markup
@@ -10,7 +11,10 @@ from cnnforge.host import MeasureSpec
 from cnnforge.report import RunFiles, charts, numbers
 from cnnforge_report.fragments import fragment
 
-_OVERFITTED = 1.2  # times its lowest: less of a rise of the validation loss may be chance
+_FEW = 30  # validation images: the loss of fewer says nothing
+_SURE = 2.0  # standard errors: of 95 % of all changes by chance less
+_LEVEL = 0.1  # of the loss: where chance makes more than that, nobody sees whether it is level
+_OVERFITTED = 0.2  # of its lowest: a rise of the validation loss by less is no overfitting to speak of
 _BY_HEART = 1.2  # times the training loss: a validation loss this far above it shows learning by heart
 _LEAST_FALL = 0.001  # a loss that falls by less in an epoch has levelled off
 _ENDED_RATE = 0.1  # a learning rate below this share of its highest hardly changes a network any more
@@ -63,32 +67,55 @@ def _title(metric: str, spec: MeasureSpec | None) -> str:
 
 
 def _reading(files: RunFiles) -> str:
-    """Return what the loss curves say: overfitting, more to learn, or neither; empty if there is too little."""
+    """Return what the loss curves say: overfitting, more to learn, or neither; empty if there is too little.
+
+    The validation loss is a mean over images, so a small change of it may be chance. Its standard error is taken as
+    the loss over the root of their number: the losses of single images spread about as widely as they are high.
+    """
     lines = [line for line in files.epochs if has(line, "loss") and has(line, "val_loss")]
-    if len(lines) < 2:
+    num_images = sum(files.run.get("data", {}).get("splits", {}).get("validation", {}).values())
+    if len(lines) < 2 or not num_images:
         return ""
+    unknown = f"on {num_images:,} validation {files.noun}: whether longer training helps cannot be told from it."
+    if num_images < _FEW:
+        return f"Validation loss says little {unknown} More {files.noun} would, or a larger data.validation_fraction."
     best, last = min(lines, key=lambda line: float(line["val_loss"])), lines[-1]
-    lowest, final = best["val_loss"], last["val_loss"]
-    if best is last and lines[-2]["val_loss"] - lowest > _LEAST_FALL:
-        return "Validation loss was still falling in the last epoch: longer training may help."
+    lowest, final, chance = best["val_loss"], last["val_loss"], _SURE / num_images**0.5
+    if best is last and _before(files, lines)["val_loss"] - lowest > max(_LEAST_FALL, chance * lowest):
+        return "Validation loss was still falling in the last epochs: longer training may help."
     told = f"Validation loss was lowest in epoch {best['epoch']} ({numbers.number(lowest, 3)})"
-    if final > lowest * _OVERFITTED and last["loss"] < best["loss"]:
+    if final - lowest > max(_OVERFITTED * lowest, chance * final) and last["loss"] < best["loss"]:
         return (
             f"{told} and had risen to {numbers.number(final, 3)} by epoch {last['epoch']}, while training loss fell "
             f"from {numbers.number(best['loss'], 3)} to {numbers.number(last['loss'], 3)}: overfitting. From about "
             f"epoch {best['epoch']} on the network learned its training {files.noun} more and more by heart."
         )
-    level = f"{told} and had levelled off by epoch {last['epoch']}"
+    if chance > _LEVEL:
+        return f"{told} and then changed by no more than chance does {unknown}"
+    return f"{told} and had levelled off by epoch {last['epoch']}{_level(files, lines)}"
+
+
+def _before(files: RunFiles, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the epoch that the last is compared with: a quarter of all before it, but of the same phase."""
+    training = tomllib.loads(files.recipe_text).get("training", {})
+    first = training.get("epochs", 0) if training.get("fine_tuning") else 0
+    last = lines[-1]["epoch"]
+    of_phase = [line for line in lines if (line["epoch"] > first) == (last > first)]
+    return of_phase[max(0, len(of_phase) - 1 - max(1, len(lines) // 4))]
+
+
+def _level(files: RunFiles, lines: list[dict[str, Any]]) -> str:
+    """Return what a validation loss that does not change any more says."""
+    last = lines[-1]
     rates = [line["learning_rate"] for line in lines if has(line, "learning_rate")]
     if not rates or rates[-1] >= _ENDED_RATE * max(rates):
-        return f"{level}: training longer would change little."
-    level = f"{level}, as the learning rate came to its end"
-    if final > last["loss"] * _BY_HEART:
+        return ": training longer would change little."
+    if last["val_loss"] > last["loss"] * _BY_HEART:
         return (
-            f"{level}, but training loss reached {numbers.number(last['loss'], 3)}: more varied {files.noun}, by"
-            " training.augmentation, may help more than a longer schedule."
+            f", as the learning rate came to its end, but training loss reached {numbers.number(last['loss'], 3)}: more"
+            f" varied {files.noun}, by training.augmentation, may help more than a longer schedule."
         )
-    return f"{level}: a longer schedule may learn more."
+    return ", as the learning rate came to its end: a longer schedule may learn more."
 
 
 def has(line: dict[str, Any], key: str) -> bool:

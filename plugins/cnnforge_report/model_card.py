@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cnnforge.recipe import AugmentationSection
-from cnnforge.report import RunFiles, measured_figures, numbers
+from cnnforge.report import RunFiles, class_figures, numbers, summary_rows
 from cnnforge_report.probabilities import calibration
 from cnnforge_report.record import provenance
 
@@ -101,18 +101,14 @@ def _augmentation(settings: dict[str, Any]) -> Any:
 
 def _measures(files: RunFiles) -> list[str]:
     evaluation = files.evaluation
-    low, high = evaluation["accuracy_interval"]
-    rows = [
-        *((_plain(figure.title), figure.text) for figure in measured_figures(evaluation, files.measures)),
-        ("Accuracy, 95 % interval", f"{numbers.percent(low)} to {numbers.percent(high)}"),
-        (
-            f"Accuracy of always “{_plain(evaluation['baseline_class'])}”",
-            numbers.percent(evaluation["baseline_accuracy"]),
-        ),
+    rows = [(_plain(title), text) for title, text in summary_rows(evaluation, files.measures)]
+    order = sorted(range(len(evaluation["per_class"])), key=lambda i: float(evaluation["per_class"][i]["f1"]))
+    of_classes = class_figures(evaluation)
+    shown = [of_classes[i] for i in order[:_MAX_CLASSES]]
+    classes = [
+        (_plain(c.name), numbers.count(c.num_images), c.recall, c.intervals[1], c.precision, c.f1) for c in shown
     ]
-    shown = sorted(evaluation["per_class"], key=lambda row: float(row["f1"]))[:_MAX_CLASSES]
-    classes = [[_plain(c["name"]), *(numbers.percent(c[k]) for k in ("precision", "recall", "f1"))] for c in shown]
-    cut = f", the {len(shown)} of lowest F1" if len(shown) < len(evaluation["per_class"]) else ""
+    cut = f", the {len(shown)} of lowest F1" if len(shown) < len(of_classes) else ""
     return [
         f"On the {numbers.count(evaluation['num_images'])} {evaluation['split']} {files.noun}:",
         "",
@@ -120,18 +116,19 @@ def _measures(files: RunFiles) -> list[str]:
         "",
         f"Class by class{cut}:",
         "",
-        *_table(("class", "precision", "recall", "F1"), classes),
+        *_table(("class", files.noun, "recall", "95 % interval", "precision", "F1"), classes),
     ]
 
 
 def _limits(files: RunFiles) -> list[str]:
     evaluation, data = files.evaluation, files.run.get("data", {})
-    worst = min(evaluation["per_class"], key=lambda row: float(row["recall"]))
+    worst = min(enumerate(evaluation["per_class"]), key=lambda row: float(row[1]["recall"]))[0]
+    lowest = class_figures(evaluation)[worst]
     reliability = calibration(files)
     errors = files.examples.get("label_errors", {})
     return [
         f"- Measured on {files.noun} from the same source as those of the training; others may differ.",
-        f"- Lowest recall: “{_plain(worst['name'])}”, {numbers.percent(worst['recall'])} found.",
+        f"- Lowest recall: “{_plain(lowest.name)}”, {lowest.recall} found.",
         *([f"- {reliability.sentences[0]}"] if reliability else []),
         *([f"- Labels that may be wrong: {errors['num_suspects']:,} of {errors['num_images']:,}."] if errors else []),
         *(f"- {_plain(warning)}" for warning in data.get("warnings", ())),

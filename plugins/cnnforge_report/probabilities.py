@@ -13,6 +13,7 @@ from cnnforge_report.unit_chart import Line, Mark, unit_chart
 
 _MAX_CURVES = 3
 _HONEST = 0.02  # a smaller distance of mean probability and accuracy is not worth a warning
+_KNOWN = 0.1  # an interval of the accuracy that is wider than this is no ground for trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def calibration(files: RunFiles) -> Charted | None:
         marks=marks,
         start=start,
     )
-    return Charted(chart, [_verdict(said, evaluation["accuracy"])], [])
+    return Charted(chart, [_verdict(said, evaluation)], [])
 
 
 def _mark(b: dict[str, Any]) -> Mark:
@@ -96,10 +97,14 @@ def _mark(b: dict[str, Any]) -> Mark:
     return Mark(b["confidence"], b["accuracy"], low, high, text)
 
 
-def _verdict(said: float, accuracy: float) -> str:
+def _verdict(said: float, evaluation: dict[str, Any]) -> str:
+    accuracy, (low, high) = evaluation["accuracy"], evaluation["accuracy_interval"]
     told = f"On average the network says {numbers.percent(said)} and is right {numbers.percent(accuracy)} of the time"
-    if said - accuracy > _HONEST:
+    is_honest = abs(said - accuracy) <= _HONEST
+    if low <= said <= high and (not is_honest or high - low > _KNOWN):
+        return f"{told}, on too few images ({evaluation['num_images']:,}) to tell more: the difference may be chance."
+    if is_honest:
+        return f"{told}: its probabilities can be taken at their word."
+    if said > accuracy:
         return f"{told}: it is too sure of itself, so its probabilities must not be taken at their word."
-    if accuracy - said > _HONEST:
-        return f"{told}: it is surer than it says."
-    return f"{told}: its probabilities can be taken at their word."
+    return f"{told}: it is right more often than it says (under-confident)."

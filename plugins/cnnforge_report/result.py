@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
-from cnnforge.report import RunFiles, charts, numbers
+from cnnforge.report import LeadingFigure, RunFiles, charts, leading_figures, numbers, verdict
 from cnnforge_report.curves import has
 from cnnforge_report.fragments import fragment
 from cnnforge_report.record import number_in
@@ -43,28 +45,33 @@ def _headline(files: RunFiles) -> _Headline | None:
 
 def _evaluated(files: RunFiles) -> _Headline:
     evaluation = files.evaluation
-    low, high = evaluation["accuracy_interval"]
+    leading, *others = leading_figures(evaluation)
     baseline, total, things = evaluation["baseline_accuracy"], evaluation["num_images"], files.noun
     num_right = sum(row[i] for i, row in enumerate(evaluation["confusion_matrix"]))
     told = (
         f"Right on {num_right:,} of {total:,} {evaluation['split']} {things}; always answering "
         f"“{evaluation['baseline_class']}” would be right on {numbers.percent(baseline)}."
     )
+    accuracy = others[0] if others else leading
     return _Headline(
-        f"{evaluation['split'].capitalize()} accuracy",
-        numbers.percent(evaluation["accuracy"]),
-        f"95 % interval {numbers.percent(low)} to {numbers.percent(high)}",
-        [told, _verdict(low, high, baseline)],
-        _interval_chart(evaluation["accuracy"], (low, high), baseline),
+        f"{evaluation['split'].capitalize()} {leading.title}",
+        leading.text,
+        f"95 % interval {numbers.interval(leading.interval)}" if leading.interval else "",
+        [*(_uneven(evaluation, other) for other in others), told, verdict(evaluation)],
+        _interval_chart(accuracy.value, evaluation["accuracy_interval"], baseline),
     )
 
 
-def _verdict(low: float, high: float, baseline: float) -> str:
-    if low > baseline:
-        return "The whole interval lies above that baseline: the network has learned something."
-    if high < baseline:
-        return "The whole interval lies below that baseline: something is wrong with the training or with the labels."
-    return "The interval includes that baseline: there is no evidence that the network has learned anything."
+def _uneven(evaluation: Mapping[str, Any], accuracy: LeadingFigure) -> str:
+    """Return why the accuracy is not the first figure."""
+    counts = [sum(row) for row in evaluation["confusion_matrix"]]
+    fewest = min(filter(None, counts))
+    rare, common = (evaluation["class_names"][counts.index(number)] for number in (fewest, max(counts)))
+    return (
+        f"The classes are uneven ({fewest:,} of “{rare}”, {max(counts):,} of “{common}”): balanced accuracy is the mean"
+        f" of what is found of each class. Accuracy, which rare classes hardly count in, is {accuracy.text}"
+        f" (95 % interval {numbers.interval(accuracy.interval)})."
+    )
 
 
 def _facts(files: RunFiles) -> list[tuple[str, str]]:
@@ -74,7 +81,11 @@ def _facts(files: RunFiles) -> list[tuple[str, str]]:
         ("best epoch", f"{run.get('best_epoch')} of {len(files.epochs)}", run.get("best_epoch")),
         ("parameters", numbers.count(number_in(run, "model", "num_parameters")), run.get("model")),
         ("training time", numbers.duration(seconds), seconds),
-        ("images per second", numbers.count(number_in(run, "images_per_second")), run.get("images_per_second")),
+        (
+            "images per second" + (f", {run['speed_phase']}" if "speed_phase" in run else ""),
+            numbers.count(number_in(run, "images_per_second")),
+            run.get("images_per_second"),
+        ),
         ("precision", str(run.get("precision", {}).get("policy")), run.get("precision")),
         ("peak memory", numbers.size(number_in(run, "peak_memory_bytes")), run.get("peak_memory_bytes")),
     ]

@@ -81,6 +81,12 @@ def verdict(winner: Confirmed, default: Confirmed) -> str:
     if winner.name == DEFAULT:
         return "No configuration that was confirmed is better than the recipe's own."
     found = difference_interval(winner.accuracy, default.accuracy)
+    if found is None and min(len(winner.accuracy), len(default.accuracy)) > 1:
+        points = 100 * (winner.accuracy[0] - default.accuracy[0])
+        return (
+            f"All its trainings came to one accuracy, as did the default's, {points:+.1f} points apart: figures that do"
+            " not vary tell nothing of chance, so nobody can say whether it is better."
+        )
     if found is None:
         return "With one seed each nobody can say whether it is better than the default: raise tuning.confirm_seeds."
     low, high = (f"{100 * value:+.1f}" for value in found)

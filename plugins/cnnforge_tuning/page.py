@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.report import count, duration, number, page, percent
+from cnnforge.report import count, duration, number, numbers, page, percent
 from cnnforge.system import files
 from cnnforge_tuning import figures
 from cnnforge_tuning.space import describe
@@ -73,12 +73,12 @@ def headline(study: Facts, scored: Sequence[Facts]) -> dict[str, str]:
     """Return the figure that the study ends with, what it is, and how far it can be trusted."""
     if has_accuracy(study):
         winner = study["confirmed"][0]
-        interval = winner["accuracy_interval"]
+        interval = numbers.interval(winner["accuracy_interval"])
         return {
             "label": f"{study['evaluated_split'].capitalize()} accuracy of the best configuration",
             "value": percent(winner["mean_accuracy"]),
             "interval": f"mean of {len(winner['accuracy'])} trainings on fresh seeds"
-            + (f", 95 % interval {percent(max(0, interval[0]))} to {percent(min(1, interval[1]))}" if interval else ""),
+            + (f", 95 % interval {interval}" if interval else ", which say nothing of chance"),
             "settings": describe(winner["values"]),
         }
     if not scored:

@@ -139,12 +139,16 @@ def _confirmed(study: dict[str, Any]) -> str:
             str(len(item["seeds"])),
             "-" if item["mean_objective"] is None else f"{item['mean_objective']:.4f}",
             "-" if item["mean_accuracy"] is None else f"{item['mean_accuracy']:.4f}",
-            "-" if item["accuracy_interval"] is None else "{:.4f} to {:.4f}".format(*item["accuracy_interval"]),
+            _interval(item["accuracy_interval"]),
         )
         for item in study["confirmed"]
     ]
     headers = ("on fresh seeds", "seeds", study["objective"], f"{study['evaluated_split']} accuracy", "95 % interval")
     return "\n" + render(headers, rows) + "\n"
+
+
+def _interval(limits: Sequence[float] | None) -> str:
+    return "{:.4f} to {:.4f}".format(*limits) if limits and limits[0] < limits[1] else "-"
 
 
 def _screen(study: Study, running: Sequence[Trial], num_trials: int | None, seconds_left: float) -> Group:

@@ -97,3 +97,22 @@ def test_runs_that_did_not_finish_are_compared_as_far_as_they_go(cli, pair):
 def test_one_run_is_not_enough(cli, trained):
     assert cli("compare", str(trained.run)).code == 2
     assert cli("compare", str(trained.run), str(trained.run)).code == 2
+
+
+def evaluated(run: Path, **figures: object) -> None:
+    path = run / "evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **figures}))
+
+
+def test_each_class_is_compared_by_what_is_found_of_it(cli, pair, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    names, few = ["cat", "dog"], {"precision": 1.0, "recall": 1.0, "f1": 1.0, "num_images": 2}
+    rows = [{"name": name, **few, "roc_auc": 1.0} for name in names]
+    shared = {"class_names": names, "per_class": rows}
+    evaluated(pair[0], **shared, confusion_matrix=[[40, 0], [0, 2]], recall_intervals=[[0.912, 1.0], [0.342, 1.0]])
+    evaluated(pair[1], **shared, confusion_matrix=[[30, 10], [2, 0]], recall_intervals=[[0.6, 0.86], [0.0, 0.658]])
+    text = " ".join(cli("compare", *map(str, pair)).out.split())
+    assert "cat 100.0 % of 40 (91.2 % to 100.0 %) 75.0 % of 40 (60.0 % to 86.0 %)" in text
+    assert "dog 2 of 2 (34.2 % to 100.0 %) 0 of 2 (0.0 % to 65.8 %)" in text
+    assert "Balanced accuracy 100.0 % 37.5 %" in text
+    assert text.index("Balanced accuracy") < text.index("Accuracy, 95 %")

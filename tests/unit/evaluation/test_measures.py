@@ -56,6 +56,21 @@ def test_each_class_has_its_precision_recall_and_f1():
     assert (dog["precision"], dog["recall"], dog["f1"]) == (0.5, 1, pytest.approx(2 / 3))
 
 
+def test_each_class_has_the_intervals_of_its_recall_and_precision():
+    measured = measure(of_dogs([0, 0, 0, 1], [0.1, 0.2, 0.8, 0.9]))
+    assert measured["recall_intervals"] == [wilson_interval(2, 3), wilson_interval(1, 1)]
+    assert measured["precision_intervals"] == [wilson_interval(2, 2), wilson_interval(1, 2)]
+    low, high = measured["balanced_accuracy_interval"]
+    assert low < measured["measures"]["balanced_accuracy"] < high
+
+
+def test_a_class_without_images_or_answers_has_no_interval():
+    measured = measure(of_dogs([0, 0], [0.1, 0.2]))
+    assert measured["recall_intervals"] == [wilson_interval(2, 2), None]
+    assert measured["precision_intervals"] == [wilson_interval(2, 2), None]
+    assert measured["balanced_accuracy_interval"] == pytest.approx(wilson_interval(2, 2))
+
+
 def test_a_class_never_predicted_has_precision_zero():
     assert measure(of_dogs([0, 1], [0.1, 0.2]))["per_class"][1] | {"roc_auc": 0, "average_precision": 0} == {
         "name": "dog", "precision": 0, "recall": 0, "f1": 0, "num_images": 1, "roc_auc": 0, "average_precision": 0

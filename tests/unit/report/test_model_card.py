@@ -87,4 +87,4 @@ def test_no_name_is_markup(tmp_path: Path, name: str) -> None:
     headings = [line for line in unescaped.splitlines() if line.startswith("#")]
     assert headings[0].startswith("# Model card: ")
     assert len(headings) == 8
-    assert {line.count("|") for line in unescaped.splitlines() if line.startswith("| ")} == {3, 5}
+    assert {line.count("|") for line in unescaped.splitlines() if line.startswith("| ")} == {3, 7}

@@ -126,6 +126,57 @@ def test_verdict_follows_from_interval_and_baseline(tmp_path: Path, baseline: fl
     assert said in page(write(tmp_path, evaluation=found)).plain
 
 
+def test_uneven_classes_lead_with_balanced_accuracy(tmp_path: Path) -> None:
+    found = evaluation(["cat", "dog", "bird"], [[40, 0, 0], [4, 16, 0], [2, 0, 0]])
+    found |= {"balanced_accuracy_interval": [0.52, 0.7]}
+    text = page(write(tmp_path, evaluation=found)).plain
+    assert "Test balanced accuracy 60.0 % 95 % interval 52.0 % to 70.0 %" in text
+    assert "The classes are uneven (2 of “bird”, 40 of “cat”)" in text
+    assert "Accuracy, which rare classes hardly count in, is 90.3 % (95 % interval 88.3 % to 92.3 %)" in text
+
+
+@pytest.mark.parametrize("counts", [(40, 20), (5, 5), (2, 1)])
+def test_classes_up_to_twice_as_large_are_even(tmp_path: Path, counts: tuple[int, int]) -> None:
+    found = evaluation(["cat", "dog"], [[counts[0], 0], [0, counts[1]]])
+    assert "uneven" not in page(write(tmp_path, evaluation=found)).plain
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "said"),
+    [(1, 1, "1 of 1 20.7 % to 100.0 %"), (0, 3, "0 of 3"), (9, 9, "9 of 9"), (10, 10, "100.0 %"), (8, 10, "80.0 %")],
+)
+def test_few_images_of_a_class_are_a_count(tmp_path: Path, right: int, total: int, said: str) -> None:
+    found = evaluation(["cat", "dog"], [[20, 0], [total - right, right]])
+    found["recall_intervals"] = [[0.8, 0.999], [0.2066, 1.0]]
+    text = page(write(tmp_path, evaluation=found)).plain
+    assert f"dog {total} {said}" in text
+    assert (f"dog {total} 100.0 %" in text) == (said == "100.0 %")
+
+
+def test_few_images_in_all_are_a_count(tmp_path: Path) -> None:
+    text = page(write(tmp_path, evaluation=evaluation(["cat", "dog"], [[1, 0], [0, 2]]))).plain
+    assert "Test accuracy 3 of 3 95 % interval" in text
+
+
+def test_the_speed_says_of_which_epochs_it_is(tmp_path: Path) -> None:
+    facts = {"images_per_second": 18.2, "speed_phase": "epochs 16 to 18"}
+    assert "images per second, epochs 16 to 18 18" in page(write(tmp_path, run=run(**facts))).plain
+
+
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        ([0.931, 0.992], "93.1 % to 99.2 %"),
+        ([0.92, 0.92], ""),
+        ([0.92001, 0.92004], "92.001 % to 92.004 %"),
+        ([-0.1, 1.2], "0.0 % to 100.0 %"),
+        (None, ""),
+    ],
+)
+def test_an_interval_has_two_ends_or_is_none(limits: list[float] | None, text: str) -> None:
+    assert formats.interval(limits).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
 def test_notice_stands_in_the_title_and_before_the_heading(tmp_path: Path) -> None:
     facts = run()
     facts["data"]["notice"] = "These are drawings."
@@ -148,6 +199,63 @@ CURVES = {
 def test_curves_are_read_aloud(tmp_path: Path, losses: list[tuple[float, float]], said: str) -> None:
     lines = [epoch(i + 1, loss=loss, val_loss=val_loss) for i, (loss, val_loss) in enumerate(losses)]
     assert said in page(write(tmp_path, metrics=lines)).plain
+
+
+def of_validation(num_images: int) -> dict[str, Any]:
+    facts = run()
+    facts["data"]["splits"]["validation"] = {"cat": num_images // 2, "dog": num_images - num_images // 2}
+    return facts
+
+
+def losses(*val_losses: float) -> list[dict[str, float]]:
+    return [epoch(n, loss=0.7 / n, val_loss=val_loss) for n, val_loss in enumerate(val_losses, start=1)]
+
+
+ADVICE = ("longer training may help", "would change little", "overfitting", "may learn more")
+SMALL = {
+    "up and down on six": (6, losses(0.815, 0.898, 1.014, 0.808)),
+    "a steep fall on six": (6, losses(2.0, 1.5, 1.0, 0.5)),
+    "a rise on twelve": (12, losses(0.5, 0.6, 0.8, 1.2)),
+    "level on twenty-nine": (29, losses(0.6, 0.5, 0.5, 0.5)),
+    "a small fall on a hundred": (100, losses(0.6, 0.5, 0.49, 0.45)),
+    "a rise by a fifth on a hundred": (100, losses(0.6, 0.5, 0.55, 0.62)),
+    "level on a hundred": (100, losses(0.6, 0.5, 0.5, 0.5)),
+}
+LARGE = {
+    "a steep fall on a hundred": (100, losses(2.0, 1.5, 1.0, 0.5), "still falling in the last epochs"),
+    "a rise on a hundred": (100, losses(0.6, 0.5, 0.8, 1.2), "overfitting"),
+    "a small fall on ten thousand": (10_000, losses(0.6, 0.5, 0.49, 0.45), "still falling in the last epochs"),
+    "a rise by a quarter on ten thousand": (10_000, losses(0.6, 0.5, 0.55, 0.65), "overfitting"),
+    "level on a thousand": (1000, losses(0.6, 0.5, 0.5, 0.5), "training longer would change little"),
+    "a slow fall over many epochs": (
+        2500,
+        losses(*(0.5 - 0.006 * n for n in range(40))),
+        "still falling in the last epochs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("num_images", "lines"), SMALL.values(), ids=SMALL)
+def test_what_may_be_chance_gives_no_advice(tmp_path: Path, num_images: int, lines: list[dict[str, float]]) -> None:
+    text = page(write(tmp_path, run=of_validation(num_images), metrics=lines)).plain
+    assert f"on {num_images} validation photographs: whether longer training helps cannot be told" in text
+    assert not [advice for advice in ADVICE if advice in text]
+
+
+@pytest.mark.parametrize(("num_images", "lines", "said"), LARGE.values(), ids=LARGE)
+def test_what_is_more_than_chance_is_said(
+    tmp_path: Path, num_images: int, lines: list[dict[str, float]], said: str
+) -> None:
+    text = page(write(tmp_path, run=of_validation(num_images), metrics=lines)).plain
+    assert said in text
+    assert [advice for advice in ADVICE if advice in text and advice not in said] in ([], ["longer training may help"])
+
+
+def test_the_fall_at_the_start_of_fine_tuning_is_none_of_its_last_epochs(tmp_path: Path) -> None:
+    recipe = 'name = "catsdogs"\n[training]\nepochs = 6\n[training.fine_tuning]\nepochs = 2\n'
+    text = page(write(tmp_path, recipe=recipe, metrics=losses(0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.4, 0.399))).plain
+    assert "still falling" not in text
+    assert "levelled off by epoch 8" in text
 
 
 @pytest.mark.parametrize(
@@ -292,7 +400,7 @@ def reliability(*bins: tuple[float, float, int]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     ("said", "verdict"),
-    [(0.95, "too sure of itself"), (0.7, "surer than it says"), (0.806, "can be taken at their word")],
+    [(0.95, "too sure of itself"), (0.7, "right more often than it says"), (0.806, "can be taken at their word")],
 )
 def test_probabilities_are_judged_by_how_often_they_are_right(tmp_path: Path, said: float, verdict: str) -> None:
     found = cats_and_dogs(reliability=reliability((said, 0.806, 2000)), expected_calibration_error=abs(said - 0.806))
@@ -304,6 +412,14 @@ def test_probabilities_are_judged_by_how_often_they_are_right(tmp_path: Path, sa
 def curve(name: str, *points: tuple[float, float]) -> dict[str, Any]:
     across, up = zip(*points, strict=True)
     return {"name": name, "false_positive_rate": list(across), "true_positive_rate": list(up)}
+
+
+def test_probabilities_are_not_judged_by_six_images(tmp_path: Path) -> None:
+    found = evaluation(["cat", "dog"], [[3, 0], [1, 2]], accuracy_interval=[0.44, 0.97])
+    found["reliability"] = reliability((0.7, 5 / 6, 6))
+    text = page(write(tmp_path, evaluation=found)).plain
+    assert "on too few images (6) to tell more: the difference may be chance" in text
+    assert "right more often" not in text
 
 
 def test_the_roc_curve_is_drawn_and_said(tmp_path: Path) -> None:

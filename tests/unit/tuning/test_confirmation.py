@@ -79,6 +79,7 @@ def test_a_training_that_fails_is_left_out_and_counted(tmp_path):
         ([0.80, 0.82, 0.81], [0.79, 0.83, 0.81], "not distinguishable from the default"),
         ([0.60, 0.61, 0.62], [0.70, 0.71, 0.72], "worse than the default"),
         ([0.80], [0.70], "raise tuning.confirm_seeds"),
+        ([0.92, 0.92, 0.92], [0.90, 0.90, 0.90], "+2.0 points apart: figures that do not vary tell nothing of chance"),
     ],
 )
 def test_the_verdict_follows_from_the_interval(best, default, words):
