@@ -144,7 +144,7 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
         )
     names = [line["name"] for line in wanted]
     labels = np.array([trained.class_names.index(line["class"]) for line in wanted])
-    return EvaluatedImages(split, result.rows, np.array([row_of[name] for name in names]), names, labels)
+    return EvaluatedImages(split, result.rows, np.array([row_of[name] for name in names]), names, labels, result.notes)
 
 
 def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) -> EvaluatedImages:
@@ -161,7 +161,7 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
         raise DataError(f"expected images that can be read in {images.location}, received none")
     label_of = np.array([known.index(name) for name in received])
     labels = label_of[np.asarray(images.labels)[rows]]
-    warnings = [*_left_out(images, result), *_missing(trained.class_names, labels), *_seen(trained, result, rows)]
+    warnings = [*result.notes, *_left_out(images, result), *_missing(trained.class_names, labels), *_seen(trained, result, rows)]
     return EvaluatedImages("all", result.rows, rows, [images.names[row] for row in rows], labels, warnings)
 
 

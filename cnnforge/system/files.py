@@ -95,6 +95,18 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checksum(path: Path) -> str:
+    """Return the checksum of a file's content, in hexadecimal: XXH3, against accidents, at the speed of memory.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    import xxhash
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a killed process left in a folder into which nobody else writes."""
     for path in folder.glob(".*-????????*"):
