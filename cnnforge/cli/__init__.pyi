@@ -24,5 +24,6 @@ from .table import render as render, wrap as wrap
 from .terminal import (
     LogReporter as LogReporter,
     TerminalReporter as TerminalReporter,
+    raw_stream as raw_stream,
     terminal_reporter as terminal_reporter,
 )

@@ -8,12 +8,14 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TextIO, cast
 
 from cnnforge.cli.app import app
 from cnnforge.cli.common import registry
+from cnnforge.cli.terminal import PlainStream
 from cnnforge.errors import CnnforgeError, InterruptedRunError
 from cnnforge.host import FILES_SWITCH, plugin_file
+from cnnforge.system import one_line
 
 TRACEBACK_FLAG = "--traceback"
 PLUGIN_FLAG = "--plugin"
@@ -22,6 +24,14 @@ PLUGIN_FLAG = "--plugin"
 def main() -> None:
     """Run the command line and exit with the code that ``cnnforge.errors`` gives."""
     _accept_any_encoding(sys.stdout)
+    with (
+        contextlib.redirect_stdout(cast("TextIO", PlainStream(sys.stdout))),
+        contextlib.redirect_stderr(cast("TextIO", PlainStream(sys.stderr))),
+    ):
+        _run()
+
+
+def _run() -> None:
     arguments, files = _split(sys.argv[1:])
     is_traced = TRACEBACK_FLAG in arguments
     try:
@@ -92,7 +102,7 @@ def _report(error: Exception, *, with_traceback: bool) -> None:
         message = f"internal error: {type(error).__name__}: {message}"
         hint = None if with_traceback else f"run again with {TRACEBACK_FLAG} and report it"
     indented = message.replace("\n", "\n       ")
-    lines = [f"error: {indented}", *([f"  → {hint}"] if hint else [])]
+    lines = [f"error: {indented}", *([f"  → {one_line(hint)}"] if hint else [])]
     sys.stderr.write("\n".join(lines) + "\n")
 
 

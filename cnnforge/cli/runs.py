@@ -12,8 +12,9 @@ import typer
 
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.table import render
-from cnnforge.errors import RecipeError
+from cnnforge.errors import RecipeError, StorageError
 from cnnforge.running import SORT_KEYS, PruningRules, RunSummary, list_runs, prunable, remove_run
+from cnnforge.system import one_line
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -78,8 +79,16 @@ def prune(
     if not yes and not sys.stdin.isatty():
         typer.echo(f"{total}; nothing is deleted without --yes")
     elif yes or typer.confirm(f"Delete {total}?"):
-        num_gone = sum([remove_run(run) for run, _ in deletable])
+        num_gone = sum([_remove(run) for run, _ in deletable])
         typer.echo(f"deleted {num_gone} of {total}")
+
+
+def _remove(run: RunSummary) -> bool:
+    try:
+        return remove_run(run)
+    except StorageError as error:  # which must not keep the others
+        typer.echo(f"! {one_line(str(error))}", err=True)
+        return False
 
 
 def _describe(run: RunSummary) -> dict[str, Any]:

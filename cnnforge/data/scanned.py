@@ -19,8 +19,8 @@ class ScannedImages:
     """One row an image, in the order of the source. Rows with a reason hold zeros otherwise.
 
     ``sha256`` (images, 32) uint8; ``widths`` and ``heights`` int32, upright, in pixels; ``formats`` index into
-    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``checksums`` of the kept pixels, uint64, 0 where none are; ``reasons``: row to why it is
-    unusable.
+    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``checksums`` of the kept pixels, uint64,
+    0 where none are kept; ``reasons``: row to why it is unusable.
     """
 
     sha256: np.ndarray

@@ -1,10 +1,11 @@
 """The image store: decoded images on disk, kept from run to run and shared by processes.
 
 A store is a folder ``<cache>/images/<key>`` with ``images.u8`` (every image, uint8, one after the other), the scan's
-columns, among them a checksum of each image's pixels, and ``store.json`` with checksums of itself and of the columns. The key is a hash of the decoding settings and of every image's name and signature, so a
-changed photograph or setting is another store. It is built beside under a temporary name, by one process at a time,
-and renamed into place. When the stores outgrow their limit, the least recently used go first. Names that start with a
-dot are no stores: locks, and what is being built or removed.
+columns, among them a checksum of each image's pixels, and ``store.json`` with checksums of itself and of the columns.
+The key is a hash of the decoding settings and of every image's name and signature, so a changed photograph or setting
+is another store. It is built beside under a temporary name, by one process at a time, and renamed into place. When the
+stores outgrow their limit, the least recently used go first. Names that start with a dot are no stores: locks, and
+what is being built or removed.
 """
 
 from __future__ import annotations

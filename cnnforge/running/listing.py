@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
+import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +19,16 @@ from cnnforge.system import files
 
 _UNFINISHED = ("failed", "interrupted", "killed")
 _KEPT = ("running", "damaged")  # never chosen
+_MAX_JSON_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run in a few facts.
 
-    ``status`` is that of ``run.json``, but ``running`` or ``killed`` instead of ``started``, and ``damaged`` where
-    ``run.json`` cannot be read. ``accuracy`` and ``interval`` are None without an evaluation, of ``split``.
+    ``status`` is that of ``run.json``, but ``running`` or ``killed`` instead of ``started``, and ``damaged`` where its
+    files cannot be read or do not say what those of a run say. ``accuracy`` and ``interval`` are
+    None without an evaluation, of ``split``.
     """
 
     path: Path
@@ -52,32 +58,81 @@ SORT_KEYS: Mapping[str, Callable[[RunSummary], Any]] = {
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Return the runs directly below a folder, the latest first."""
-    runs = [summarize(RunDir(path.parent)) for path in runs_dir.glob("[!.]*/run.json")]
+    """Return the runs directly below a folder, the latest first; what is only linked there is none of them.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    try:
+        with os.scandir(runs_dir) as entries:
+            folders = [RunDir(Path(e)) for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StorageError(f"cannot read {runs_dir}: {error.strerror}", hint="choose another --runs-dir") from error
+    runs = [
+        summarize(folder)
+        for folder in folders
+        if os.path.lexists(folder.run_json) or not os.access(folder.path, os.X_OK)
+    ]
     return sorted(runs, key=SORT_KEYS["started"], reverse=True)
 
 
 def summarize(directory: RunDir) -> RunSummary:
-    """Return the facts of one run."""
-    num_bytes = sum(path.lstat().st_size for path in directory.path.rglob("*") if not path.is_dir())
+    """Return the facts of one run, whatever its files hold; links among them are not followed."""
+    num_bytes = _num_bytes(directory.path)
     try:
-        facts = directory.read_run()
-        measured = directory.read_evaluation() if directory.evaluation.is_file() else {}
+        facts = _read(directory.run_json)
+        measured = _read(directory.evaluation) if os.path.lexists(directory.evaluation) else {}
         interval = measured.get("accuracy_interval")
         return RunSummary(
             directory.path,
-            _status(directory, facts["status"]),
-            facts["started"],
-            facts["recipe"],
-            facts["plugins"]["architecture"]["name"],
-            measured.get("split", ""),
-            measured.get("accuracy"),
-            (interval[0], interval[1]) if interval else None,
+            _status(directory, _text(facts["status"])),
+            _time(facts["started"]).isoformat(),
+            _text(facts["recipe"]),
+            _text(facts["plugins"]["architecture"]["name"]),
+            _text(measured.get("split", "")),
+            _share(measured["accuracy"]) if "accuracy" in measured else None,
+            (_share(interval[0]), _share(interval[1])) if interval else None,
             num_bytes,
-            any((directory.path / "checkpoints").glob("*")),
+            any(directory.checkpoints.glob("*")),
         )
-    except (StorageError, AttributeError, KeyError, TypeError):
+    except (StorageError, OSError, ArithmeticError, LookupError, TypeError, ValueError):
         return RunSummary(directory.path, "damaged", num_bytes=num_bytes)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, if it is a file: reading a pipe would never end."""
+    facts = path.lstat()
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MAX_JSON_BYTES:
+        raise StorageError(f"expected a file of at most {_MAX_JSON_BYTES} bytes, received {path}")
+    return files.read_json(path)
+
+
+def _num_bytes(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone by now
+                total += Path(parent, name).lstat().st_size
+    return total
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _share(value: Any) -> float:
+    if not 0 <= value <= 1:  # nor may it be no number
+        raise ValueError(value)
+    return float(value)
+
+
+def _time(text: str) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def _status(directory: RunDir, recorded: str) -> str:
@@ -126,14 +181,14 @@ def prunable(runs: Sequence[RunSummary], rules: PruningRules, now: datetime.date
 def remove_run(run: RunSummary) -> bool:
     """Delete a run, unless it is running by now; return whether it is gone.
 
-    It is renamed first, so that nobody finds half of one.
+    It is renamed first, so that nobody finds half of one. Links are not followed, and what became one is left alone.
 
     Raises:
         StorageError: It cannot be deleted.
     """
-    if RunDir(run.path).read_run()["status"] == "started" and is_running(RunDir(run.path)):
+    if run.path.is_symlink() or summarize(RunDir(run.path)).status in _KEPT:
         return False
-    doomed = run.path.with_name(f".{run.name}.removed")
+    doomed = run.path.with_name(f".removed-{secrets.token_hex(4)}")  # of a length that every file system takes
     with files.storage_errors(run.path):
         run.path.rename(doomed)
         shutil.rmtree(doomed)
@@ -159,4 +214,4 @@ def _reason(run: RunSummary, rules: PruningRules, *, is_best: bool) -> str:
 def _is_old(run: RunSummary, rules: PruningRules, now: datetime.datetime) -> bool:
     if rules.older_than_days is None:
         return True
-    return now - datetime.datetime.fromisoformat(run.started) > datetime.timedelta(days=rules.older_than_days)
+    return now - _time(run.started) > datetime.timedelta(days=rules.older_than_days)

@@ -40,11 +40,13 @@ def main() -> None:
         image_rows._match = lambda images, checksums: np.ones(len(images), np.bool_)
         unchecked = _seconds(rows, num_images)
         epoch = _step_seconds(resolved, rows) / _BATCH * num_images
-    print(f"{num_images:,} images of {resolved.input_shape}, {num_images * np.prod(resolved.input_shape) / 1e6:,.0f} MB")
+    print(
+        f"{num_images:,} images of {resolved.input_shape}, {num_images * np.prod(resolved.input_shape) / 1e6:,.0f} MB"
+    )
     print(f"an epoch of training     {epoch:8.2f} s")
     print(f"opening, all checked     {opening:8.3f} s   {opening / epoch:.2%} of an epoch, once a run")
-    extra = checked - unchecked
-    print(f"reading, each checked    {checked:8.3f} s   {extra:.3f} s of it for checks: {extra / epoch:.2%} of an epoch")
+    share = (checked - unchecked) / epoch
+    print(f"reading, each checked    {checked:8.3f} s   of it for checks {share:.2%} of an epoch, in every epoch")
 
 
 def _store(path: Path, num_images: int, shape: tuple[int, int, int]) -> StoredRows:

@@ -1,4 +1,4 @@
-"""Damage to an image store is noticed, said in a line and mended before anything wrong is read, size unchanged or not."""
+"""Damage to an image store is noticed, said in a line and mended before anything is read, whatever its size."""
 
 from __future__ import annotations
 
