@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -13,12 +14,13 @@ from typing import TextIO, cast
 from cnnforge.cli.app import app
 from cnnforge.cli.common import registry
 from cnnforge.cli.terminal import PlainStream
-from cnnforge.errors import CnnforgeError, InterruptedRunError
+from cnnforge.errors import CnnforgeError, InterruptedRunError, StorageError
 from cnnforge.host import FILES_SWITCH, plugin_file
 from cnnforge.system import one_line
 
 TRACEBACK_FLAG = "--traceback"
 PLUGIN_FLAG = "--plugin"
+_REFUSALS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 def main() -> None:
@@ -38,7 +40,8 @@ def _run() -> None:
         with _plugin_files(files):
             # Ends with SystemExit, also on Ctrl-C and on `| head`.
             app(args=[argument for argument in arguments if argument != TRACEBACK_FLAG], prog_name="cnnforge")
-    except Exception as error:
+    except Exception as caught:
+        error = _in_words(caught)
         _report(error, with_traceback=is_traced)
         if isinstance(error, InterruptedRunError):
             _leave_at_once(error.exit_code)
@@ -92,6 +95,22 @@ def _leave_at_once(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _in_words(error: Exception) -> Exception:
+    """Return what the system refuses, wherever that was noticed, as an error that says so."""
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and "failed to map" in str(error)):
+        hint = "close other programs, raise `ulimit -v`, or make batches smaller: --set training.batch_size=8"
+        said = StorageError(f"expected more memory than this process may have, received: {error or 'none'}", hint)
+    elif isinstance(error, OSError) and error.errno in _REFUSALS:
+        said = StorageError(
+            f"cannot use {error.filename or 'a file'}: {error.strerror}",
+            "free some space, or choose another folder you may write to",
+        )
+    else:
+        return error
+    said.__cause__ = error
+    return said
 
 
 def _report(error: Exception, *, with_traceback: bool) -> None:
