@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
     if name == "table":
         return _table(class_names, top or 1)
     if name == "csv":
-        return _csv_of_best(top) if top else _csv_of_all(class_names)
+        csv_form = _csv_of_best(top) if top else _csv_of_all(class_names)
+        return _on_terminal(csv_form) if sys.stdout.isatty() else csv_form
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
         if not ranked:
@@ -47,6 +49,10 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
         return json.dumps(answer(prediction.name, ranked, top))
 
     return Format(row) if name == "json-lines" else Format(row, "[\n", ",\n", "\n]\n")
+
+
+def _on_terminal(exact: Format) -> Format:
+    return Format(lambda *row: one_line(exact.row(*row)), one_line(exact.before.removesuffix("\n")) + "\n")
 
 
 def _table(class_names: Sequence[str], top: int) -> Format:

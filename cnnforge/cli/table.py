@@ -24,7 +24,7 @@ def render(headers: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequenc
         width: Columns to fit into; 0: the terminal's.
     """
     width = width or _terminal_width()
-    rows = [[one_line(cell) for cell in row] for row in rows]
+    headers, *rows = [[one_line(cell) for cell in row] for row in (headers, *rows)]
     widths = _fit([max(map(len, column)) for column in zip(headers, *rows, strict=True)], width)
     lines = [*_row(headers, widths), _GAP.join("-" * w for w in widths)]
     for row, note in zip_longest(rows, notes, fillvalue=""):

@@ -131,7 +131,7 @@ def summary(directory: StudyDir) -> str:
     if study["confirmed"]:
         parts.append(_confirmed(study))
     parts.append(wrap(study["verdict"]))
-    parts.append(f"Recipe   {directory.best}\nPage     {directory.page}")
+    parts.append(f"{one_line(f'Recipe   {directory.best}')}\n{one_line(f'Page     {directory.page}')}")
     return "\n".join(parts)
 
 

@@ -102,7 +102,7 @@ COMMANDS: dict[str, tuple[list[str], int]] = {
     "explain": (["explain", f"runs/{RUN}", f"photographs/{CLASSES[0]}/{NAMES[1]}1.jpg"], 0),
     "export": (["export", f"runs/{RUN}", "--format", "keras"], 0),
     "list": (["list", "--plugin", "plugin\x1b[31m.py"], 0),
-    "plugins": (["plugins", "list", "--plugin", "plugin\x1b[31m.py"], 0),
+    "plugins": (["plugins", "--plugin", "plugin\x1b[31m.py"], 0),
     "show": (["show", "\x1b[31m\nNEW"], 2),
     "unknown command": (["\x1b[31m\nNEW\u202e"], 2),
     "unknown option": (["runs", "--\x1b[31m\nNEW\u202e"], 2),
@@ -133,10 +133,8 @@ def test_a_plugin_cannot_forget_it(tmp_path: Path) -> None:
                 print(hostile, file=sys.stderr)
                 warnings.warn(hostile)
                 raise RuntimeError(hostile)
-            class Plugin:
-                @cnnforge.hookimpl
-                def cnnforge_commands(self): return [cnnforge.CommandSpec(name="say", summary="s", app=command)]
-            plugin = Plugin()
+            @cnnforge.hookimpl
+            def cnnforge_commands(): return [cnnforge.CommandSpec(name="say", summary="s", app=f"{__name__}:command")]
         """)
     )
     code, output = on_terminal("say", "--plugin", "plugin.py", "--traceback", folder=tmp_path)
