@@ -61,8 +61,11 @@ def hostile(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with photographs, a run that was trained on them on a terminal, and runs that were not."""
-    folder = tmp_path_factory.mktemp("hostile")
+    return with_hostile_names(tmp_path_factory.mktemp("hostile"))
+
+
+def with_hostile_names(folder: Path) -> Path:
+    """Fill a folder with photographs, a run that was trained on them on a terminal, and runs that were not."""
     generator = np.random.default_rng(0)
     for label, class_name in enumerate(CLASSES):
         (folder / "photographs" / class_name).mkdir(parents=True)
@@ -82,6 +85,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make(folder / "runs", "failed\x1b[31m\nNEW", "failed\x1b[31m", recipe="recipe\x1b[31m\nNEW")
     (folder / "plugin\x1b[31m.py").write_text("raise RuntimeError('\\x1b[31mRED\\nNEW\\u202e')\n")
     return folder
+
+
+def all_names(folder: Path) -> list[str]:
+    """Return the names of everything in a folder."""
+    return [path.name for path in folder.rglob("*")]
 
 
 COMMANDS: dict[str, tuple[list[str], int]] = {
