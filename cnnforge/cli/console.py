@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from typing import TextIO, cast
+from typing import TextIO
 
 from cnnforge.cli.app import app
 from cnnforge.cli.common import registry
@@ -26,11 +26,21 @@ _REFUSALS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOMEM,
 def main() -> None:
     """Run the command line and exit with the code that ``cnnforge.errors`` gives."""
     _accept_any_encoding(sys.stdout)
-    with (
-        contextlib.redirect_stdout(cast("TextIO", PlainStream(sys.stdout))),
-        contextlib.redirect_stderr(cast("TextIO", PlainStream(sys.stderr))),
-    ):
+    with _plain_stream("stdout"), _plain_stream("stderr"):
         _run()
+
+
+@contextlib.contextmanager
+def _plain_stream(name: str) -> Iterator[None]:
+    """Make one of the standard streams a plain one, unless it is closed."""
+    before = getattr(sys, name)
+    plain = before and PlainStream(before)
+    setattr(sys, name, plain)
+    try:
+        yield
+    finally:
+        if getattr(sys, name) is plain:  # else it is what Click puts in the place of one that nobody reads any longer
+            setattr(sys, name, before)
 
 
 def _run() -> None:

@@ -103,7 +103,8 @@ class StoredRows(ImageRows):
 def _match(images: np.ndarray, checksums: np.ndarray) -> np.ndarray:
     """Return for each image whether it has its checksum; one without pixels has none."""
     actual = np.fromiter(map(xxhash.xxh3_64_intdigest, images), np.uint64, len(images))
-    return (actual == checksums) | (checksums == 0)
+    matches: np.ndarray = (actual == checksums) | (checksums == 0)
+    return matches
 
 
 class StreamedRows(ImageRows):

@@ -164,7 +164,7 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
         return
     if file is not None:
         write_pixels(file, row, decoded.pixels)
-        learnt.checksums[position] = xxhash.xxh3_64_intdigest(decoded.pixels)
+        learnt.checksums[position] = xxhash.xxh3_64_intdigest(decoded.pixels.data)
     learnt.widths[position], learnt.heights[position] = decoded.width, decoded.height
     learnt.formats[position] = FORMAT_NAMES.index(decoded.format)
     learnt.perceptual_hashes[position] = perceptual_hash(decoded.image)
