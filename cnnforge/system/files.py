@@ -49,10 +49,11 @@ def data_dir() -> Path:
 
 
 def _of_user(place: Callable[..., Path], variable: str) -> Path:
-    path = place("cnnforge", appauthor=False)
-    if not path.is_absolute():  # a user without a home, as in a container: it would be a folder called "~"
-        raise StorageError("expected a home folder, received none: HOME is not set", hint=_elsewhere(variable))
-    return path
+    with contextlib.suppress(RuntimeError):
+        path = place("cnnforge", appauthor=False)
+        if path.is_absolute():  # else it would be a folder called "~": some containers' users have no home
+            return path
+    raise StorageError("expected a home folder, received none: HOME is not set", hint=_elsewhere(variable))
 
 
 def _elsewhere(variable: str) -> str:
