@@ -20,9 +20,11 @@ from .options import (
     SettingsOption as SettingsOption,
 )
 from .run import run_command as run_command
+from .runs import accuracy_text as accuracy_text, megabytes_text as megabytes_text
 from .table import render as render, wrap as wrap
 from .terminal import (
     LogReporter as LogReporter,
     TerminalReporter as TerminalReporter,
+    raw_stream as raw_stream,
     terminal_reporter as terminal_reporter,
 )

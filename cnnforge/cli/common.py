@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnforge.host import Entry, PluginHost, Registry
-from cnnforge.system import expanded
+from cnnforge.system import expanded, one_line
 
 if TYPE_CHECKING:
     from cnnforge.recipe import ResolvedRecipe
@@ -32,7 +32,8 @@ def registry() -> Registry:
     everything.catalogues()  # asks every hook, so that what is broken is known before anything is shown
     for info in everything.host.broken():
         typer.echo(
-            f"warning: plugin {info.id} is broken: {info.error} (see `cnnforge plugins show {info.id}`)", err=True
+            f"warning: plugin {info.id} is broken: {one_line(str(info.error))} (see `cnnforge plugins show {info.id}`)",
+            err=True,
         )
     return everything
 

@@ -18,6 +18,7 @@ from cnnforge.cli.terminal import terminal_reporter
 from cnnforge.errors import RecipeError
 from cnnforge.evaluation import EvaluationDir
 from cnnforge.running import default_run_name, find_run
+from cnnforge.system import one_line
 
 if TYPE_CHECKING:
     from cnnforge.images import LabelledImages
@@ -70,7 +71,7 @@ def evaluate(
     if as_json:
         echo_json({"folder": str(folder.path), **result})
     else:
-        typer.echo(f"{_text(result)}\n\nWritten  {folder.path}")
+        typer.echo(f"{_text(result)}\n\n" + one_line(f"Written  {folder.path}"))
 
 
 def _open(directory: RunDir, data: Path | None, settings: Sequence[str], *, is_own: bool) -> LabelledImages:

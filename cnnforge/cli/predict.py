@@ -13,10 +13,10 @@ import typer
 from cnnforge.cli.common import load_trained
 from cnnforge.cli.options import RunArgument
 from cnnforge.cli.prediction_rows import Format, make_format
-from cnnforge.cli.terminal import terminal_reporter
+from cnnforge.cli.terminal import raw_stream, terminal_reporter
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.evaluation import rank
-from cnnforge.system import Reporter
+from cnnforge.system import Reporter, one_line
 
 if TYPE_CHECKING:
     from cnnforge.running import Prediction
@@ -58,7 +58,7 @@ def predict(
     num_failed, num_read = counts.pop("", 0), counts.total()
     if not num_read:
         raise DataError(f"expected images that can be read, received none and {num_failed} files that can not")
-    predicted = ", ".join(f"{name} {number:,}" for name, number in counts.most_common(5))
+    predicted = ", ".join(f"{one_line(name)} {number:,}" for name, number in counts.most_common(5))
     failed = f"; {num_failed:,} could not be read" if num_failed else ""
     typer.echo(f"{num_read:,} images: {predicted}{failed}", err=True)
 
@@ -66,7 +66,8 @@ def predict(
 def _print(predictions: Iterator[Prediction], class_names: Sequence[str], form: Format) -> Counter[str]:
     """Print each prediction as it comes; return how often each class was predicted, and "" where none was."""
     counts: Counter[str] = Counter()
-    write = sys.stdout.write
+    # To a program go the exact names; what is no CSV has nothing to write out.
+    write = (sys.stdout if sys.stdout.isatty() else raw_stream(sys.stdout)).write
     write(form.before)
     for prediction in _watched(predictions):
         ranked = rank(prediction.probabilities, class_names)

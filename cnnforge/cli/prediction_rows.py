@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnforge.evaluation import Ranked, answer
 from cnnforge.report import numbers as formats
+from cnnforge.system import one_line, spreadsheet_cell
 
 if TYPE_CHECKING:
     from cnnforge.running import Prediction
@@ -38,7 +40,8 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
     if name == "table":
         return _table(class_names, top or 1)
     if name == "csv":
-        return _csv_of_best(top) if top else _csv_of_all(class_names)
+        csv_form = _csv_of_best(top) if top else _csv_of_all(class_names)
+        return _on_terminal(csv_form) if sys.stdout.isatty() else csv_form
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
         if not ranked:
@@ -48,22 +51,22 @@ def make_format(name: str, class_names: Sequence[str], top: int | None) -> Forma
     return Format(row) if name == "json-lines" else Format(row, "[\n", ",\n", "\n]\n")
 
 
+def _on_terminal(exact: Format) -> Format:
+    return Format(lambda *row: one_line(exact.row(*row)), one_line(exact.before.removesuffix("\n")) + "\n")
+
+
 def _table(class_names: Sequence[str], top: int) -> Format:
     """Return columns whose width is known beforehand, the file last since its name may be of any length."""
-    width = max(5, *map(len, class_names))
+    width = max(5, *(len(one_line(name)) for name in class_names))
 
     def line(cells: Iterable[tuple[str, str]], last: str) -> str:
         return "".join(f"{name:{width}}  {text:>7}  " for name, text in cells) + last
 
     def row(prediction: Prediction, ranked: Ranked) -> str:
-        # A file's name may hold control codes, which a terminal would obey.
-        name = "".join(c if c.isprintable() else "?" for c in prediction.name)
         if not ranked:
-            return line([("-", "-")] * top, f"{name}: {prediction.reason}")
-        return line(
-            [(class_name, formats.percent(p).replace("\N{NO-BREAK SPACE}", " ")) for class_name, p in ranked[:top]],
-            name,
-        )
+            return line([("-", "-")] * top, one_line(f"{prediction.name}: {prediction.reason}"))
+        percents = [(one_line(name), formats.percent(p).replace("\N{NO-BREAK SPACE}", " ")) for name, p in ranked[:top]]
+        return line(percents, one_line(prediction.name))
 
     header = line([("class", "")] * top, "file")
     return Format(row, f"{header}\n{line([('-' * width, '-' * 7)] * top, '----')}\n")
@@ -90,6 +93,6 @@ def _csv_of_best(top: int) -> Format:
 def _csv_line(cells: Sequence[Any]) -> str:
     line = io.StringIO()
     # Numbers as in a run's predictions.csv, where 1 is not written 1.0.
-    texts = [f"{cell:.9g}" if isinstance(cell, float) else cell for cell in cells]
+    texts = [f"{cell:.9g}" if isinstance(cell, float) else spreadsheet_cell(cell) for cell in cells]
     csv.writer(line, lineterminator="\n").writerow(texts)
     return line.getvalue().removesuffix("\n")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,8 +10,7 @@ import typer
 
 from cnnforge.cli.common import echo_json
 from cnnforge.cli.table import render
-from cnnforge.errors import RecipeError
-from cnnforge.running import SORT_KEYS, PruningRules, RunSummary, list_runs, prunable, remove_run
+from cnnforge.running import SORT_KEYS, RunSummary, list_runs
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -39,58 +36,23 @@ def runs(
     if as_json:
         echo_json([_describe(run) for run in listed])
     elif listed:
-        rows = [(run.name, run.status, _accuracy(run), _megabytes(run)) for run in listed]
+        rows = [(run.name, run.status, accuracy_text(run), megabytes_text(run)) for run in listed]
         typer.echo(render(("run", "status", "accuracy", "MB"), rows))
     else:
         typer.echo(f"no runs in {runs_dir}")
-
-
-@app.command("prune")
-def prune(
-    runs_dir: RunsDir = Path("runs"),
-    unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Delete runs that failed, were interrupted or killed.")
-    ] = False,
-    keep_best: Annotated[
-        int | None,
-        typer.Option("--keep-best", metavar="K", min=1, help="Delete finished runs, but the K best of each recipe."),
-    ] = None,
-    older_than: Annotated[
-        float | None,
-        typer.Option("--older-than", metavar="DAYS", min=0, help="Of these, only runs that started longer ago."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
-) -> None:
-    """Delete runs, after showing which and how much disk that frees.
-
-    A running run is never deleted, nor the best run with weights of a recipe.
-    """
-    rules = PruningRules(unfinished, keep_best, older_than)
-    if rules == PruningRules():
-        raise RecipeError("expected --unfinished, --keep-best K or --older-than DAYS, received none of them")
-    deletable = prunable(list_runs(runs_dir), rules, datetime.datetime.now(datetime.UTC))
-    if not deletable:
-        typer.echo(f"nothing to delete in {runs_dir}")
-        return
-    rows = [(run.name, reason, _accuracy(run), _megabytes(run)) for run, reason in deletable]
-    typer.echo(render(("run", "why", "accuracy", "MB"), rows))
-    total = f"{len(deletable)} runs, {sum(run.num_bytes for run, _ in deletable) / 1e6:,.1f} MB"
-    if not yes and not sys.stdin.isatty():
-        typer.echo(f"{total}; nothing is deleted without --yes")
-    elif yes or typer.confirm(f"Delete {total}?"):
-        num_gone = sum([remove_run(run) for run, _ in deletable])
-        typer.echo(f"deleted {num_gone} of {total}")
 
 
 def _describe(run: RunSummary) -> dict[str, Any]:
     return {"name": run.name, **asdict(run), "path": str(run.path)}
 
 
-def _accuracy(run: RunSummary) -> str:
+def accuracy_text(run: RunSummary) -> str:
+    """Return a run's accuracy and its interval, or a dash."""
     if run.accuracy is None or run.interval is None:
         return "-"
     return f"{run.accuracy:.3f} ({run.interval[0]:.3f}-{run.interval[1]:.3f})"
 
 
-def _megabytes(run: RunSummary) -> str:
+def megabytes_text(run: RunSummary) -> str:
+    """Return what a run takes on the disk, in MB."""
     return f"{run.num_bytes / 1e6:,.1f}"

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from cnnforge.system import one_line
+
 _GAP = "  "
 _MIN_COLUMN_WIDTH = 8
 _UNLIMITED = 10_000
@@ -22,11 +24,12 @@ def render(headers: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequenc
         width: Columns to fit into; 0: the terminal's.
     """
     width = width or _terminal_width()
+    headers, *rows = [[one_line(cell) for cell in row] for row in (headers, *rows)]
     widths = _fit([max(map(len, column)) for column in zip(headers, *rows, strict=True)], width)
     lines = [*_row(headers, widths), _GAP.join("-" * w for w in widths)]
     for row, note in zip_longest(rows, notes, fillvalue=""):
         lines += _row(row, widths)
-        lines += [wrap(note, width, indent="    ")] if note else []
+        lines += [wrap(one_line(note), width, indent="    ")] if note else []
     return "\n".join(lines)
 
 

@@ -1,18 +1,51 @@
-"""How the command line shows long work: a progress bar on a terminal, plain lines in a pipe or a log."""
+"""How text leaves the program: nothing in it that a terminal would obey; and how long work is shown.
+
+Standard output and error are :class:`PlainStream` while a command runs, so no command can forget it.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from cnnforge.system import Reporter
+from cnnforge.system import Reporter, one_line, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _LOG_SECONDS = 15.0  # between two progress lines where there is no terminal
+
+
+class PlainStream:
+    """A text stream in which what a terminal would obey is written out; everything else is the stream's own.
+
+    Args:
+        stream: Where the text goes, as ``raw`` for what may move the cursor: Rich.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.raw = stream
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        self.raw.write(plain(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts one after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+def raw_stream(stream: TextIO) -> TextIO:
+    """Return what a stream writes to, for a library that moves the cursor and is given safe text only."""
+    return cast("TextIO", getattr(stream, "raw", stream))
 
 
 def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
@@ -37,7 +70,7 @@ class LogReporter(Reporter):
         self._stream.flush()
 
     def say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print(one_line(text), file=self._stream, flush=True)
 
     def warn(self, text: str) -> None:
         self.say(f"! {text}")
@@ -63,7 +96,7 @@ class TerminalReporter(Reporter):
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         from rich.console import Console
 
-        self._console = Console(file=stream, highlight=False)
+        self._console = Console(file=raw_stream(stream), highlight=False)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._label = ""
@@ -77,10 +110,10 @@ class TerminalReporter(Reporter):
         self._stop()
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(one_line(text), markup=False)
 
     def warn(self, text: str) -> None:
-        self._console.print(f"! {text}", style="bold yellow", markup=False)
+        self._console.print(f"! {one_line(text)}", style="bold yellow", markup=False)
 
     def progress(self, label: str, done: int, total: int | None) -> None:
         if self._bar is None or self._task is None or label != self._label:
@@ -107,7 +140,7 @@ class TerminalReporter(Reporter):
         )
         bar = Progress(*columns, console=self._console, transient=True)
         bar.start()
-        return bar, bar.add_task(label, total=total, rate="")
+        return bar, bar.add_task(one_line(label), total=total, rate="")
 
     def _stop(self) -> None:
         if self._bar is not None:

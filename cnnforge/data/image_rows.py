@@ -9,13 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from cnnforge.data.decoding import DecodeSettings, content_hash, decode
-from cnnforge.errors import DataError
+from cnnforge.errors import DataError, StorageError
 from cnnforge.images import LabelledImages
 from cnnforge.system import num_processors
 
 _RELEASED_BYTES = 64 * 2**20
+_CHECKED_ROWS = 64  # at a time
 
 
 class ImageRows(ABC):
@@ -32,29 +34,55 @@ class ImageRows(ABC):
 
 
 class StoredRows(ImageRows):
-    """Rows of a memory-mapped file, which stays readable when it is deleted meanwhile.
+    """Rows of a memory-mapped file, which stays readable when it is deleted meanwhile; each is checked as it is read.
+
+    Args:
+        path: The file.
+        shape: Of an image: height, width, channels.
+        checksums: Of the rows' pixels, shape (rows,), uint64; 0 where there are none.
 
     Raises:
         OSError: There is no such file.
         ValueError: It has not the size it should have.
     """
 
-    def __init__(self, path: Path, num_images: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int, int], checksums: np.ndarray) -> None:
         self.shape = shape
+        self._path = path
+        self._checksums = checksums
         self._row_bytes = math.prod(shape)
         self._bytes_until_release = _RELEASED_BYTES
         with path.open("rb") as file:
             self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        num_bytes = num_images * self._row_bytes
+        num_bytes = len(checksums) * self._row_bytes
         if len(self._mapped) != max(1, num_bytes):
             raise ValueError(f"expected {path} to hold {num_bytes} bytes, received {len(self._mapped)}")
-        self._rows = np.frombuffer(self._mapped, np.uint8, num_bytes).reshape(num_images, *shape)
+        self._rows = np.frombuffer(self._mapped, np.uint8, num_bytes).reshape(len(checksums), *shape)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return copies of those rows."""
+        """Return copies of those rows.
+
+        Raises:
+            StorageError: One is not what was written.
+        """
         self._release(len(rows) * self._row_bytes)
         batch: np.ndarray = self._rows[rows]
+        if not _match(batch, self._checksums[rows]).all():
+            raise StorageError(
+                f"expected pixels as they were written, received others from {self._path}: the disk or another program"
+                " damaged them since this process began",
+                hint="do it again, or resume the run: the images are decoded anew",
+            )
         return batch
+
+    def damaged(self) -> np.ndarray:
+        """Return the rows that are not what was written, having read all of them."""
+        sound = np.ones(len(self._rows), np.bool_)
+        for start in range(0, len(sound), _CHECKED_ROWS):
+            part = slice(start, start + _CHECKED_ROWS)
+            sound[part] = _match(self._rows[part], self._checksums[part])
+            self._release(_CHECKED_ROWS * self._row_bytes)
+        return np.flatnonzero(~sound)
 
     def announce(self, rows: np.ndarray) -> None:
         """Have the system read those rows from the disk, if it no longer holds them, while others are being used."""
@@ -70,6 +98,13 @@ class StoredRows(ImageRows):
         if self._bytes_until_release <= 0 and hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
             self._bytes_until_release = _RELEASED_BYTES
+
+
+def _match(images: np.ndarray, checksums: np.ndarray) -> np.ndarray:
+    """Return for each image whether it has its checksum; one without pixels has none."""
+    actual = np.fromiter(map(xxhash.xxh3_64_intdigest, images), np.uint64, len(images))
+    matches: np.ndarray = (actual == checksums) | (checksums == 0)
+    return matches
 
 
 class StreamedRows(ImageRows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -11,6 +12,7 @@ from cnnforge.data import store
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import StoredRows
 from cnnforge.data.scanned import ScannedImages
+from cnnforge.errors import StorageError
 
 
 class KnownImages:
@@ -21,11 +23,12 @@ class KnownImages:
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+        store.check(folder)
         keys = _keys(store.load_identities(folder))
         if not len(keys):
             raise ValueError(f"expected images in {folder}")
         self.scanned = ScannedImages.load(folder, len(keys))
-        self.pixels = StoredRows(folder / store.IMAGES, len(keys), shape)
+        self.pixels = StoredRows(folder / store.IMAGES, shape, self.scanned.checksums)
         self._order = np.argsort(keys)
         self._sorted = keys[self._order]
 
@@ -74,8 +77,9 @@ class KnownPixels:
             if place.startswith(prefix) and (known := self._open(folder)):
                 rows = known.rows_of(store.identities([place.removeprefix(prefix)], [signature]))
                 if rows[0] >= 0 and int(rows[0]) not in known.scanned.reasons:
-                    pixels: np.ndarray = known.pixels.gather(rows)[0]
-                    return pixels
+                    with suppress(StorageError):  # damaged: decoded anew
+                        pixels: np.ndarray = known.pixels.gather(rows)[0]
+                        return pixels
         return None
 
     def _open(self, folder: Path) -> KnownImages | None:

@@ -18,6 +18,7 @@ from cnnforge.errors import DataError, PluginError
 from cnnforge.host import import_deferred
 from cnnforge.images import SPLITS, LabelledImages, read_at
 from cnnforge.recipe import DataSection, ResolvedRecipe
+from cnnforge.system import one_line
 
 _SHOWN_FAULTS = 5
 
@@ -101,7 +102,7 @@ def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSec
     num_files = len(images) + len(faults) - len(reasons)
     if len(faults) <= (0 if data.strict else data.max_unreadable * num_files):
         return
-    shown = "\n".join(f"  {name}: {reason}" for name, reason in faults[:_SHOWN_FAULTS])
+    shown = "\n".join(one_line(f"  {name}: {reason}") for name, reason in faults[:_SHOWN_FAULTS])
     more = f"\n  and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
     allowed = "none, with data.strict" if data.strict else f"at most data.max_unreadable={data.max_unreadable:g}"
     raise DataError(
@@ -147,7 +148,7 @@ def _check_leaks(groups: Sequence[np.ndarray], splits: np.ndarray, names: Sequen
     if not leaks or data.allow_leaks:
         return
     examples = "\n".join(
-        "  " + " = ".join(f"{names[row]} ({SPLITS[splits[row]]})" for row in group[:3])
+        one_line("  " + " = ".join(f"{names[row]} ({SPLITS[splits[row]]})" for row in group[:3]))
         for group in leaks[:_SHOWN_FAULTS]
     )
     raise DataError(

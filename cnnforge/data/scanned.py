@@ -19,7 +19,8 @@ class ScannedImages:
     """One row an image, in the order of the source. Rows with a reason hold zeros otherwise.
 
     ``sha256`` (images, 32) uint8; ``widths`` and ``heights`` int32, upright, in pixels; ``formats`` index into
-    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``reasons``: row to why it is unusable.
+    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``checksums`` of the kept pixels, uint64,
+    0 where none are kept; ``reasons``: row to why it is unusable.
     """
 
     sha256: np.ndarray
@@ -28,6 +29,7 @@ class ScannedImages:
     formats: np.ndarray
     perceptual_hashes: np.ndarray
     is_animated: np.ndarray
+    checksums: np.ndarray
     reasons: dict[int, str] = field(default_factory=dict)
 
     @classmethod
@@ -40,6 +42,7 @@ class ScannedImages:
             np.zeros(num_images, np.uint8),
             np.zeros(num_images, np.uint64),
             np.zeros(num_images, np.bool_),
+            np.zeros(num_images, np.uint64),
         )
 
     def take(self, other: ScannedImages, mine: np.ndarray, theirs: np.ndarray) -> None:

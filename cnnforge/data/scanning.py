@@ -17,7 +17,7 @@ from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.image_rows import ImageRows, StoredRows, StreamedRows
 from cnnforge.data.known_pixels import open_known
 from cnnforge.data.scanned import ScannedImages
-from cnnforge.data.workers import Task, read_all, write_pixels
+from cnnforge.data.workers import Task, read_all, short_reason, write_pixels
 from cnnforge.errors import StorageError
 from cnnforge.images import LabelledImages
 from cnnforge.system import storage_errors
@@ -82,11 +82,13 @@ def scan(images: LabelledImages, settings: DecodeSettings, mode: str, progress: 
         keep_pixels = False
     key = store.store_key(settings, identities, has_pixels=keep_pixels)
     result = _open(job, key, keep_pixels=keep_pixels)
-    if result is None:
+    if not isinstance(result, Scan):
         with store.locked(key):
             # Another process may have built it while this one waited.
             result = _open(job, key, keep_pixels=keep_pixels)
-            result = result or _build(job, key, identities, keep_pixels=keep_pixels)
+            if not isinstance(result, Scan):
+                notes += (f"the image store cannot be trusted and is built anew: {result}",) if result else ()
+                result = _build(job, key, identities, keep_pixels=keep_pixels)
     return replace(result, notes=notes)
 
 
@@ -107,17 +109,22 @@ def _note_or_refuse(mode: str, problem: str, hint: str) -> tuple[str, ...]:
     return (f"{problem}: they are decoded again in every epoch",)
 
 
-def _open(job: _Job, key: str, *, keep_pixels: bool) -> Scan | None:
-    """Return what a store holds; None if there is none, it is damaged, or an image can be read again that could not."""
-    folder = store.find(key)
-    if folder is None:
-        return None
+def _open(job: _Job, key: str, *, keep_pixels: bool) -> Scan | str:
+    """Return what a store holds, or why it must be built anew.
+
+    Empty if there is none, or an image can be read again that could not.
+    """
+    folder = store.stores_dir() / key
+    store.find(key)  # notes the use
     try:
+        store.check(folder)
         scanned = ScannedImages.load(folder, len(job.images))
         rows = _rows(job, scanned, folder if keep_pixels else None)
-    except Exception:  # damaged in whatever way, or removed by another process this moment: built anew
-        return None
-    return None if _is_readable_again(job, scanned) else Scan(scanned, rows)
+        if isinstance(rows, StoredRows) and len(damaged := rows.damaged()):
+            return f"the pixels of {len(damaged)} of its {len(job.images)} images changed"
+    except Exception as error:  # damaged in whatever way, or removed by another process this moment
+        return short_reason(error) if folder.exists() else ""
+    return "" if _is_readable_again(job, scanned) else Scan(scanned, rows)
 
 
 def _is_readable_again(job: _Job, scanned: ScannedImages) -> bool:
@@ -133,7 +140,7 @@ def _is_readable_again(job: _Job, scanned: ScannedImages) -> bool:
 def _rows(job: _Job, scanned: ScannedImages, folder: Path | None) -> ImageRows:
     if folder is None:
         return StreamedRows(job.images, job.settings, scanned.sha256)
-    return StoredRows(folder / store.IMAGES, len(job.images), job.settings.shape)
+    return StoredRows(folder / store.IMAGES, job.settings.shape, scanned.checksums)
 
 
 def _build(job: _Job, key: str, identities: np.ndarray, *, keep_pixels: bool) -> Scan:
@@ -196,7 +203,7 @@ def _take_over(job: _Job, identities: np.ndarray, scanned: ScannedImages, pixels
     if known is None:
         return np.arange(len(identities))
     theirs = known.rows_of(identities)
-    theirs[np.isin(theirs, known.scanned.unread())] = -1
+    theirs[np.isin(theirs, [*known.scanned.unread(), *known.pixels.damaged()])] = -1
     mine = np.flatnonzero(theirs >= 0)
     scanned.take(known.scanned, mine, theirs[mine])
     with pixels.open("r+b") as file:

@@ -1,10 +1,11 @@
 """The image store: decoded images on disk, kept from run to run and shared by processes.
 
 A store is a folder ``<cache>/images/<key>`` with ``images.u8`` (every image, uint8, one after the other), the scan's
-columns and ``store.json``. The key is a hash of the decoding settings and of every image's name and signature, so a
-changed photograph or setting is another store. It is built beside under a temporary name, by one process at a time,
-and renamed into place. When the stores outgrow their limit, the least recently used go first. Names that start with a
-dot are no stores: locks, and what is being built or removed.
+columns, among them a checksum of each image's pixels, and ``store.json`` with checksums of itself and of the columns.
+The key is a hash of the decoding settings and of every image's name and signature, so a changed photograph or setting
+is another store. It is built beside under a temporary name, by one process at a time, and renamed into place. When the
+stores outgrow their limit, the least recently used go first. Names that start with a dot are no stores: locks, and
+what is being built or removed.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
 import PIL
+import xxhash
 
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.errors import RecipeError
@@ -155,6 +158,27 @@ def find_similar(location: str, settings: DecodeSettings) -> Iterator[Path]:
             yield info.path
 
 
+def check(folder: Path) -> None:
+    """Check everything in a store but for its pixels.
+
+    Raises:
+        StorageError: Its description cannot be read.
+        ValueError: A file is not what was written, or there are no checksums to say so.
+        OSError: One is missing.
+    """
+    facts = files.read_json(folder / _DESCRIPTION)
+    recorded = facts.pop("checksum", None)
+    if recorded is None:
+        raise ValueError("an earlier cnnforge wrote it without checksums")
+    wrong = [name for name, value in facts.get("checksums", {}).items() if files.checksum(folder / name) != value]
+    if wrong or recorded != _checksum(facts):
+        raise ValueError(f"its {' and '.join(wrong) or _DESCRIPTION} changed")
+
+
+def _checksum(facts: dict[str, Any]) -> str:
+    return str(xxhash.xxh3_128_hexdigest(json.dumps(facts, sort_keys=True).encode()))
+
+
 def load_identities(folder: Path) -> np.ndarray:
     """Return the identities of a store's images."""
     image_identities: np.ndarray = np.load(folder / _IDENTITIES, allow_pickle=False)
@@ -178,7 +202,9 @@ def building(key: str, location: str, settings: DecodeSettings, image_identities
             _sync(temporary / IMAGES)
             np.save(temporary / _IDENTITIES, image_identities, allow_pickle=False)
             facts = {"location": location, "num_images": len(image_identities), "settings": settings_key(settings)}
-            files.write_json(temporary / _DESCRIPTION, facts)
+            sums = {path.name: files.checksum(path) for path in sorted(temporary.iterdir()) if path.name != IMAGES}
+            facts |= {"checksums": sums}
+            files.write_json(temporary / _DESCRIPTION, facts | {"checksum": _checksum(facts)})
             shutil.rmtree(folder / key, ignore_errors=True)  # a damaged one, or one that can be completed now
             temporary.rename(folder / key)
         finally:

@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 import imagehash
 import numpy as np
+import xxhash
 from PIL import Image
 
 from cnnforge.data.decoding import DecodeSettings, content_hash, decode
@@ -148,7 +149,7 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
     try:
         content = task.read(row)
     except Exception as error:  # a source may use any library, and a library may raise anything on a damaged file
-        learnt.reasons[position] = _short(error)
+        learnt.reasons[position] = short_reason(error)
         return
     if not isinstance(content, bytes | np.ndarray):
         raise PluginError(
@@ -163,6 +164,7 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
         return
     if file is not None:
         write_pixels(file, row, decoded.pixels)
+        learnt.checksums[position] = xxhash.xxh3_64_intdigest(decoded.pixels.data)
     learnt.widths[position], learnt.heights[position] = decoded.width, decoded.height
     learnt.formats[position] = FORMAT_NAMES.index(decoded.format)
     learnt.perceptual_hashes[position] = perceptual_hash(decoded.image)
@@ -175,7 +177,7 @@ def perceptual_hash(image: Image.Image) -> int:
     return int.from_bytes(np.packbits(imagehash.dhash(image.reduce(factor)).hash).tobytes(), "big")
 
 
-def _short(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
     """Return why an image could not be read, in one short line."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()

@@ -1,8 +1,14 @@
-"""Predictions for labelled images, and the CSV file that keeps them."""
+"""Predictions for labelled images, and the CSV file that keeps them.
+
+No name in it is a formula to a spreadsheet: where one began like that, every such cell begins with an apostrophe, and
+the file with ``"name"`` in quotation marks, the same to whoever reads CSV. So :func:`read_predictions` knows it from
+names that have an apostrophe of their own.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +17,7 @@ from typing import TextIO, cast
 import numpy as np
 
 from cnnforge.errors import DataError
-from cnnforge.system import files
+from cnnforge.system import files, from_spreadsheet_cell, spreadsheet_cell
 
 _PREFIX = "p_"  # of the columns with probabilities
 
@@ -43,13 +49,16 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """Write a line for each image; nine digits give back every bit of a float32."""
-        names = self.class_names
+        classes = [spreadsheet_cell(name) for name in self.class_names]
+        names = [spreadsheet_cell(name) for name in self.names]
+        is_marked = [*classes, *names] != [*self.class_names, *self.names]
         with files.replacing(path) as temporary, open_text(temporary, "w") as file:
+            file.write('"name",' if is_marked else "name,")
             writer = csv.writer(file)
-            writer.writerow(["name", "label", "predicted", *(f"{_PREFIX}{name}" for name in names)])
-            columns = zip(self.names, self.labels, self.predicted, self.probabilities, strict=True)
+            writer.writerow(["label", "predicted", *(f"{_PREFIX}{name}" for name in self.class_names)])
+            columns = zip(names, self.labels, self.predicted, self.probabilities, strict=True)
             for name, label, predicted, row in columns:
-                writer.writerow([name, names[label], names[predicted], *(f"{p:.9g}" for p in row)])
+                writer.writerow([name, classes[label], classes[predicted], *(f"{p:.9g}" for p in row)])
 
 
 def open_text(path: Path, mode: str) -> TextIO:
@@ -65,7 +74,10 @@ def read_predictions(path: Path, split: str) -> Predictions:
     """
     try:
         with open_text(path, "r") as file:
-            header, *lines = csv.reader(file)
+            text = file.read()
+        header, *lines = csv.reader(io.StringIO(text, newline=""))
+        if text.startswith('"name"'):
+            lines = [[*map(from_spreadsheet_cell, line[:3]), *line[3:]] for line in lines]
         class_names = [column.removeprefix(_PREFIX) for column in header[3:]]
         labels = np.array([class_names.index(line[1]) for line in lines], np.int64)
         probabilities = np.array([line[3:] for line in lines], np.float32).reshape(len(lines), len(class_names))

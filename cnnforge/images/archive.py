@@ -150,6 +150,14 @@ def _fault(info: ZipInfo, *, is_archive: bool) -> str | None:
     return None
 
 
+def _crc32(path: Path) -> int:
+    value = 0
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            value = zlib.crc32(part, value)
+    return value
+
+
 def _unpacked(archive: ZipFile, path: Path, info: ZipInfo) -> Path:
     """Return a copy of an archive inside an archive in the cache, which is made once."""
     status = path.stat()
@@ -159,7 +167,7 @@ def _unpacked(archive: ZipFile, path: Path, info: ZipInfo) -> Path:
     with files.storage_errors(copy.parent):
         copy.parent.mkdir(parents=True, exist_ok=True)
     with files.storage_errors(copy.parent), filelock.FileLock(copy.with_suffix(".lock")):
-        if copy.is_file() and copy.stat().st_size == info.file_size:
+        if copy.is_file() and copy.stat().st_size == info.file_size and _crc32(copy) == info.CRC:
             return copy
         free = shutil.disk_usage(copy.parent).free
         if info.file_size > free:

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from cnnforge.report import numbers as formats
+from cnnforge.system import plain
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -38,8 +39,11 @@ def _environment(package: str) -> Environment:
 
 
 def as_utf8(text: str) -> str:
-    """Return a text that UTF-8 can hold: a file name that is none in its file system comes as lone surrogates."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Return a text that UTF-8 can hold and that reads as it stands, whatever the names in it.
+
+    A file name that is none in its file system comes as lone surrogates; marks in others turn the order of text around.
+    """
+    return plain(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def data_uri(content: bytes, media_type: str) -> str:

@@ -10,11 +10,9 @@ from .evaluated_images import (
 )
 from .listing import (
     SORT_KEYS as SORT_KEYS,
-    PruningRules as PruningRules,
     RunSummary as RunSummary,
     list_runs as list_runs,
-    prunable as prunable,
-    remove_run as remove_run,
+    summarize as summarize,
 )
 from .naming import create_run_dir as create_run_dir, default_run_name as default_run_name, find_run as find_run
 from .recording import (

@@ -18,7 +18,7 @@ from cnnforge.images import LabelledImages, meant_name, seen_name
 from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
 from cnnforge.running.recording import now
 from cnnforge.running.run_dir import RunDir
-from cnnforge.system import expanded, read_lines
+from cnnforge.system import expanded, one_line, read_lines
 
 if TYPE_CHECKING:
     from cnnforge.running.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
@@ -134,7 +134,7 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
     row_of = RunImages(images).row_of
     changes = [(line["name"], change) for line in wanted if (change := _change(line, row_of, images, result))]
     if changes:
-        shown = "".join(f"\n  {name}: {change}" for name, change in changes[:_SHOWN])
+        shown = "".join(f"\n  {one_line(name)}: {change}" for name, change in changes[:_SHOWN])
         more = f"\n  and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
         raise DataError(
             f"expected the {len(wanted)} {split} images of the run as they were, received {len(changes)} that differ"
@@ -144,7 +144,7 @@ def own_split(trained: TrainedRun, images: LabelledImages, split: str, progress:
         )
     names = [line["name"] for line in wanted]
     labels = np.array([trained.class_names.index(line["class"]) for line in wanted])
-    return EvaluatedImages(split, result.rows, np.array([row_of[name] for name in names]), names, labels)
+    return EvaluatedImages(split, result.rows, np.array([row_of[name] for name in names]), names, labels, result.notes)
 
 
 def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) -> EvaluatedImages:
@@ -161,7 +161,12 @@ def other_data(trained: TrainedRun, images: LabelledImages, progress: Progress) 
         raise DataError(f"expected images that can be read in {images.location}, received none")
     label_of = np.array([known.index(name) for name in received])
     labels = label_of[np.asarray(images.labels)[rows]]
-    warnings = [*_left_out(images, result), *_missing(trained.class_names, labels), *_seen(trained, result, rows)]
+    warnings = [
+        *result.notes,
+        *_left_out(images, result),
+        *_missing(trained.class_names, labels),
+        *_seen(trained, result, rows),
+    ]
     return EvaluatedImages("all", result.rows, rows, [images.names[row] for row in rows], labels, warnings)
 
 

@@ -1,10 +1,12 @@
-"""The runs below a folder: what each is, how good it is, what it takes on the disk; which may go, and their removal."""
+"""The runs below a folder: what each is, how good it is, what it takes on the disk."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,16 @@ from cnnforge.errors import StorageError
 from cnnforge.running.run_dir import RunDir, is_running
 from cnnforge.system import files
 
-_UNFINISHED = ("failed", "interrupted", "killed")
-_KEPT = ("running", "damaged")  # never chosen
+_MAX_JSON_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """A run in a few facts.
 
-    ``status`` is that of ``run.json``, but ``running`` or ``killed`` instead of ``started``, and ``damaged`` where
-    ``run.json`` cannot be read. ``accuracy`` and ``interval`` are None without an evaluation, of ``split``.
+    ``status`` is that of ``run.json``, but ``running`` or ``killed`` instead of ``started``, and ``damaged`` where its
+    files cannot be read or do not say what those of a run say. ``accuracy`` and ``interval`` are
+    None without an evaluation, of ``split``.
     """
 
     path: Path
@@ -53,112 +55,85 @@ SORT_KEYS: Mapping[str, Callable[[RunSummary], Any]] = {
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Return the runs directly below a folder, the latest first."""
-    runs = [summarize(RunDir(path.parent)) for path in runs_dir.glob("[!.]*/run.json")]
+    """Return the runs directly below a folder, the latest first; what is only linked there is none of them.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    try:
+        with os.scandir(runs_dir) as entries:
+            folders = [RunDir(Path(e)) for e in entries if e.is_dir(follow_symlinks=False) and e.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StorageError(f"cannot read {runs_dir}: {error.strerror}", hint="choose another --runs-dir") from error
+    runs = [
+        summarize(folder)
+        for folder in folders
+        if os.path.lexists(folder.run_json) or not os.access(folder.path, os.X_OK)
+    ]
     return sorted(runs, key=SORT_KEYS["started"], reverse=True)
 
 
 def summarize(directory: RunDir) -> RunSummary:
-    """Return the facts of one run."""
-    num_bytes = sum(path.lstat().st_size for path in directory.path.rglob("*") if not path.is_dir())
+    """Return the facts of one run, whatever its files hold; links among them are not followed."""
+    num_bytes = _num_bytes(directory.path)
     try:
-        facts = directory.read_run()
-        measured = directory.read_evaluation() if directory.evaluation.is_file() else {}
-        interval = measured.get("accuracy_interval")
+        facts = _read(directory.run_json)
+        measured = _read(directory.evaluation) if os.path.lexists(directory.evaluation) else {}
+        interval, balanced = measured.get("accuracy_interval"), measured.get("measures", {}).get("balanced_accuracy")
         return RunSummary(
             directory.path,
-            _status(directory, facts["status"]),
-            facts["started"],
-            facts["recipe"],
-            facts["plugins"]["architecture"]["name"],
-            measured.get("split", ""),
-            measured.get("accuracy"),
-            (interval[0], interval[1]) if interval else None,
+            _status(directory, _text(facts["status"])),
+            _time(facts["started"]).isoformat(),
+            _text(facts["recipe"]),
+            _text(facts["plugins"]["architecture"]["name"]),
+            _text(measured.get("split", "")),
+            _share(measured["accuracy"]) if "accuracy" in measured else None,
+            (_share(interval[0]), _share(interval[1])) if interval else None,
             num_bytes,
-            any((directory.path / "checkpoints").glob("*")),
-            measured.get("measures", {}).get("balanced_accuracy"),
+            any(directory.checkpoints.glob("*")),
+            None if balanced is None else _share(balanced),
         )
-    except (StorageError, AttributeError, KeyError, TypeError):
+    except (StorageError, OSError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return RunSummary(directory.path, "damaged", num_bytes=num_bytes)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file, if it is a file: reading a pipe would never end."""
+    facts = path.lstat()
+    if not stat.S_ISREG(facts.st_mode) or facts.st_size > _MAX_JSON_BYTES:
+        raise StorageError(f"expected a file of at most {_MAX_JSON_BYTES} bytes, received {path}")
+    return files.read_json(path)
+
+
+def _num_bytes(folder: Path) -> int:
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # gone by now
+                total += Path(parent, name).lstat().st_size
+    return total
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _share(value: Any) -> float:
+    if not 0 <= value <= 1:  # nor may it be no number
+        raise ValueError(value)
+    return float(value)
+
+
+def _time(text: str) -> datetime.datetime:
+    time = datetime.datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def _status(directory: RunDir, recorded: str) -> str:
     if recorded != "started":
         return recorded
     return "running" if is_running(directory) else "killed"
-
-
-@dataclass(frozen=True, slots=True)
-class PruningRules:
-    """What is chosen.
-
-    Args:
-        unfinished: Runs that failed, were interrupted or killed.
-        keep_best: Finished runs, but for so many of each recipe with the highest accuracy.
-        older_than_days: Of what the other two choose only runs that started longer ago; without them, any such run.
-    """
-
-    unfinished: bool = False
-    keep_best: int | None = None
-    older_than_days: float | None = None
-
-
-def prunable(runs: Sequence[RunSummary], rules: PruningRules, now: datetime.datetime) -> list[tuple[RunSummary, str]]:
-    """Return the runs that the rules choose, each with the reason.
-
-    Never a run that is running, nor the best run with weights of a recipe: its weights may be all that is left.
-
-    Args:
-        runs: All runs of a folder.
-        rules: What to choose.
-        now: The present time, with its time zone.
-    """
-    ranked = sorted(runs, key=SORT_KEYS["accuracy"], reverse=True)
-    protected = {run.path for run in _first_of_each_recipe((run for run in ranked if run.has_weights), 1)}
-    finished = [run for run in ranked if run.status == "finished"]
-    best = {run.path for run in _first_of_each_recipe(finished, rules.keep_best or 0)}
-    removed = []
-    for run in runs:
-        reason = _reason(run, rules, is_best=run.path in best)
-        if reason and run.status not in _KEPT and run.path not in protected and _is_old(run, rules, now):
-            removed.append((run, reason))
-    return removed
-
-
-def remove_run(run: RunSummary) -> bool:
-    """Delete a run, unless it is running by now; return whether it is gone.
-
-    It is renamed first, so that nobody finds half of one.
-
-    Raises:
-        StorageError: It cannot be deleted.
-    """
-    if RunDir(run.path).read_run()["status"] == "started" and is_running(RunDir(run.path)):
-        return False
-    doomed = run.path.with_name(f".{run.name}.removed")
-    with files.storage_errors(run.path):
-        run.path.rename(doomed)
-        shutil.rmtree(doomed)
-    return True
-
-
-def _first_of_each_recipe(ranked: Iterable[RunSummary], number: int) -> list[RunSummary]:
-    kept: dict[str, list[RunSummary]] = {}
-    for run in ranked:
-        kept.setdefault(run.recipe, []).append(run)
-    return [run for of_recipe in kept.values() for run in of_recipe[:number]]
-
-
-def _reason(run: RunSummary, rules: PruningRules, *, is_best: bool) -> str:
-    if rules.unfinished and run.status in _UNFINISHED:
-        return run.status
-    if rules.keep_best is not None and run.status == "finished" and not is_best:
-        return f"not among the {rules.keep_best} best of {run.recipe}"
-    is_by_age_alone = not rules.unfinished and rules.keep_best is None
-    return f"older than {rules.older_than_days:g} days" if is_by_age_alone and rules.older_than_days is not None else ""
-
-
-def _is_old(run: RunSummary, rules: PruningRules, now: datetime.datetime) -> bool:
-    if rules.older_than_days is None:
-        return True
-    return now - datetime.datetime.fromisoformat(run.started) > datetime.timedelta(days=rules.older_than_days)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import secrets
 from pathlib import Path
@@ -56,8 +57,9 @@ def find_run(reference: str, runs_dir: Path = Path("runs")) -> RunDir:
         RecipeError: There is none.
     """
     for path in (files.expanded(reference), runs_dir / reference):
-        if RunDir(path).run_json.is_file():
-            return RunDir(path)
+        with contextlib.suppress(OSError):  # it may not be looked into, or its links lead nowhere
+            if RunDir(path).run_json.is_file():
+                return RunDir(path)
     if reference.endswith(".keras"):
         raise RecipeError(
             f"expected a run directory, received the model file {reference}, which knows neither classes nor recipe",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,10 +118,12 @@ def hold_run(run_dir: RunDir) -> Iterator[None]:
 def is_running(directory: RunDir) -> bool:
     """Return whether a process may be writing into a run directory this moment."""
     lock = filelock.FileLock(directory.lock, timeout=0)
-    if not directory.lock.exists():
-        newest = max(path.lstat().st_mtime for path in (directory.path, *directory.path.rglob("*")))
-        return time.time() - newest < _QUIET_SECONDS
     try:
+        if not os.path.lexists(directory.lock):
+            newest = max(path.lstat().st_mtime for path in (directory.path, *directory.path.rglob("*")))
+            return time.time() - newest < _QUIET_SECONDS
+        if not stat.S_ISREG(directory.lock.lstat().st_mode):
+            return True  # no lock of CNNForge's, and taking it could change what it links to
         with lock:
             return False
     except filelock.Timeout:

@@ -14,6 +14,12 @@ from .files import (
     storage_errors as storage_errors,
 )
 from .interrupt import Interrupt as Interrupt
+from .plain_text import (
+    from_spreadsheet_cell as from_spreadsheet_cell,
+    one_line as one_line,
+    plain as plain,
+    spreadsheet_cell as spreadsheet_cell,
+)
 from .processes import (
     attempt as attempt,
     call_elsewhere as call_elsewhere,

@@ -8,6 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from cnnforge.errors import StorageError
+
+_MIN_ADDRESS_SPACE = 4 * 2**30  # TensorFlow 2.21 reserves 2.9 on two processors, and 3.5 when it trains
 _PROCESS_ID = "KERAS_DISTRIBUTION_PROCESS_ID"
 
 
@@ -18,7 +21,11 @@ def import_keras() -> str:
     GPUs straight to the standard error's file descriptor, which no logging setting stops; they belong into a log.
     With the environment variables of ``keras.distribution.initialize`` set, this process is one of several that
     train together (on JAX).
+
+    Raises:
+        StorageError: This process may not have the memory that Keras takes.
     """
+    _check_address_space()
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with captured_stderr() as captured:
@@ -29,6 +36,21 @@ def import_keras() -> str:
             keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
         keras.random.SeedGenerator(0).next()
     return captured[0]
+
+
+def _check_address_space() -> None:
+    """Refuse to start where the backend would be aborted in the middle of a word: it reserves more than it uses."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, which has no such limit
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < _MIN_ADDRESS_SPACE:
+        raise StorageError(
+            f"expected at least {_MIN_ADDRESS_SPACE // 2**30} GiB of address space for Keras, received a limit of"
+            f" {limit / 2**30:.1f} GiB (ulimit -v)",
+            hint="ulimit -v unlimited",
+        )
 
 
 def process_position() -> tuple[int, int]:

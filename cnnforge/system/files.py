@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,15 +29,35 @@ def expanded(path: Path | str) -> Path:
 
 
 def cache_dir() -> Path:
-    """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it."""
+    """Return the user's cache folder for CNNForge; ``CNNFORGE_CACHE_DIR`` overrides it.
+
+    Raises:
+        StorageError: There is neither that nor a home folder.
+    """
     override = os.environ.get("CNNFORGE_CACHE_DIR")
-    return expanded(override) if override else platformdirs.user_cache_path("cnnforge", appauthor=False)
+    return expanded(override) if override else _of_user(platformdirs.user_cache_path, "CNNFORGE_CACHE_DIR")
 
 
 def data_dir() -> Path:
-    """Return the folder for downloaded data: ``CNNFORGE_DATA_DIR``, or the platform's folder for user data."""
+    """Return the folder for downloaded data: ``CNNFORGE_DATA_DIR``, or the platform's folder for user data.
+
+    Raises:
+        StorageError: There is neither that nor a home folder.
+    """
     override = os.environ.get("CNNFORGE_DATA_DIR")
-    return expanded(override) if override else platformdirs.user_data_path("cnnforge", appauthor=False)
+    return expanded(override) if override else _of_user(platformdirs.user_data_path, "CNNFORGE_DATA_DIR")
+
+
+def _of_user(place: Callable[..., Path], variable: str) -> Path:
+    with contextlib.suppress(RuntimeError):
+        path = place("cnnforge", appauthor=False)
+        if path.is_absolute():  # else it would be a folder called "~": some containers' users have no home
+            return path
+    raise StorageError("expected a home folder, received none: HOME is not set", hint=_elsewhere(variable))
+
+
+def _elsewhere(variable: str) -> str:
+    return f"name a folder that you may write to: export {variable}=/tmp/cnnforge"
 
 
 class PathInside:
@@ -61,10 +81,11 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(
-            f"cannot write {error.filename or path}: {error.strerror or error}",
-            hint="free some space, or choose another folder you may write to",
-        ) from error
+        hint = "free some space, or choose another folder you may write to"
+        for folder, variable in ((cache_dir, "CNNFORGE_CACHE_DIR"), (data_dir, "CNNFORGE_DATA_DIR")):
+            with contextlib.suppress(StorageError):
+                hint = f"free some space, or {_elsewhere(variable)}" if path.is_relative_to(folder()) else hint
+        raise StorageError(f"cannot write {error.filename or path}: {error.strerror or error}", hint=hint) from error
 
 
 @contextlib.contextmanager
@@ -93,6 +114,18 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum(path: Path) -> str:
+    """Return the checksum of a file's content, in hexadecimal: XXH3, against accidents, at the speed of memory.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    import xxhash
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
 
 
 def remove_leftovers(folder: Path) -> None:

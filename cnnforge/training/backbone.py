@@ -1,7 +1,8 @@
 """Frozen backbones run once: their features are computed for every image, kept on disk, and the head trains on them.
 
 The features of a set of images are one NumPy file ``<cache>/features/<key>.npy``, shape (images, …), float32. The key
-is a hash of the backbone (its layers, weights and arithmetic) and of the images' content and decoding.
+is a hash of the backbone (its layers, weights and arithmetic) and of the images' content and decoding. Beside it is
+the checksum of the file, ``<key>.xxh3``; features that lack it or differ from it are computed anew.
 """
 
 from __future__ import annotations
@@ -147,6 +148,8 @@ def _features(
         with filelock.FileLock(path.with_suffix(".lock")):
             is_known = _is_sound(path, len(rows))
             if not is_known:
+                if path.exists():
+                    reporter.warn("The features kept on disk are damaged, or without a checksum: computed anew")
                 _compute(backbone, data, rows, path, reporter)
     os.utime(path)
     _remove_oldest(path.parent)
@@ -168,13 +171,20 @@ def _compute(backbone: keras.Model, data: PreparedData, rows: np.ndarray, path: 
             batch = rows[done : done + _BATCH_SIZE]
             data.rows.announce(rows[done + _BATCH_SIZE : done + 2 * _BATCH_SIZE])
             file.write(backbone.predict_on_batch(data.rows.gather(batch)).astype("<f4").tobytes())
+        file.flush()
+        files.write_text(_checksum_file(path), files.checksum(temporary))
 
 
 def _is_sound(path: Path, num_rows: int) -> bool:
     try:
-        return len(np.load(path, mmap_mode="r", allow_pickle=False)) == num_rows
+        is_whole = files.checksum(path) == _checksum_file(path).read_text(encoding="utf-8")
+        return is_whole and len(np.load(path, mmap_mode="r", allow_pickle=False)) == num_rows
     except (OSError, ValueError, EOFError):
         return False
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_suffix(".xxh3")
 
 
 def _remove_oldest(folder: Path) -> None:
@@ -182,6 +192,7 @@ def _remove_oldest(folder: Path) -> None:
     for path in kept[_MAX_KEPT:]:
         with contextlib.suppress(OSError):  # Windows keeps what another run has open
             path.unlink()
+            _checksum_file(path).unlink(missing_ok=True)
             path.with_suffix(".lock").unlink()
 
 

@@ -1,4 +1,4 @@
-"""Two runs beside each other: the commands ``compare`` and ``reproduce``, and what the report says of the latter."""
+"""Several runs: the commands ``compare``, ``reproduce`` and ``runs prune``, and what the report says of the second."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="reproduce",
         summary="Train a run again from its record and compare the two.",
         app="cnnforge_compare.reproduce_command:reproduce",
+    )
+    yield cnnforge.CommandSpec(
+        name="runs prune",
+        summary="Delete runs, after showing which and how much disk that frees.",
+        app="cnnforge_compare.prune_command:prune",
     )
 
 

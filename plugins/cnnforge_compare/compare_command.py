@@ -11,6 +11,7 @@ import typer
 from cnnforge.cli import complete_runs, echo_json, registry, render, wrap
 from cnnforge.errors import RecipeError
 from cnnforge.running import default_run_name, find_run
+from cnnforge.system import one_line
 
 if TYPE_CHECKING:
     from cnnforge_compare.comparison import ComparedRun
@@ -50,7 +51,7 @@ def compare(
     if as_json:
         echo_json({"page": str(path), **_describe(compared)})
     else:
-        typer.echo(_text(compared) + f"\n\nPage  {path}")
+        typer.echo(_text(compared) + "\n\n" + one_line(f"Page  {path}"))
 
 
 def _text(runs: list[ComparedRun]) -> str:
@@ -62,7 +63,7 @@ def _text(runs: list[ComparedRun]) -> str:
         for key, values in comparison.recipe_differences(runs)
     ]
     sections = [
-        "\n".join(f"{run.letter}  {run.name}" for run in runs),
+        "\n".join(one_line(f"{run.letter}  {run.name}") for run in runs),
         render(("measure", *letters), [(name, *texts) for name, texts in comparison.measures(runs)]),
         render(("class: found, 95 % interval", *letters), [(name, *texts) for name, texts in comparison.classes(runs)]),
         render(("setting", *letters), differences) if differences else "The recipes are the same.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnforge.data import FORMAT_NAMES, Manifest
 from cnnforge.images import SPLITS, LabelledImages
+from cnnforge.system import one_line
 
 _SHOWN = 20
 
@@ -47,14 +48,14 @@ def data_lines(facts: dict[str, Any]) -> list[str]:
     shown += [f"Ignored     {facts['ignored']}", *_some([f"{n} {why}" for why, n in facts["ignored_reasons"].items()])]
     for title, groups in (("Duplicates ", facts["duplicates"]), ("Look-alikes", facts["near_duplicates"])):
         shown += [f"{title} {len(groups)} groups", *_some([" = ".join(group) for group in groups], limit=5)]
-    return shown + [f"! {warning}" for warning in facts["warnings"]]
+    return [one_line(line) for line in (*shown, *(f"! {warning}" for warning in facts["warnings"]))]
 
 
 def _count_table(facts: dict[str, Any]) -> list[str]:
     """Return a row for each class and a column for each split."""
     splits = [split for split in SPLITS if split in facts["splits"]]
-    width = max(len(name) for name in [*facts["class_names"], "all"])
-    rows = [(name, [facts["splits"][split][name] for split in splits]) for name in facts["class_names"]]
+    width = max(len(one_line(name)) for name in [*facts["class_names"], "all"])
+    rows = [(one_line(name), [facts["splits"][split][name] for split in splits]) for name in facts["class_names"]]
     rows.append(("all", [sum(facts["splits"][split].values()) for split in splits]))
     header = "  ".join(f"{split:>10}" for split in splits)
     return [

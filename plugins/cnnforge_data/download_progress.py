@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import typer
 
-from cnnforge.system import DownloadProgress
+from cnnforge.cli import raw_stream
+from cnnforge.system import DownloadProgress, one_line
 
 _MEGABYTE = 1_000_000
 _LINE_EVERY_BYTES = 50 * _MEGABYTE
@@ -47,12 +48,12 @@ def _bar(label: str) -> Iterator[DownloadProgress]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=None)
+    with Progress(*columns, console=Console(file=raw_stream(sys.stderr))) as bar:
+        task = bar.add_task(one_line(label), total=None)
         yield lambda done_bytes, total_bytes: bar.update(task, completed=done_bytes, total=total_bytes)

@@ -12,6 +12,7 @@ from cnnforge.cli import RunArgument, echo_json, load_trained, registry, render,
 from cnnforge.errors import RecipeError
 from cnnforge.host import ExplainerSpec
 from cnnforge.running import default_run_name, find_run
+from cnnforge.system import one_line
 
 
 def explain(
@@ -47,7 +48,7 @@ def explain(
     if as_json:
         echo_json({"folder": str(folder), **content})
     else:
-        typer.echo(f"{_text(content)}\n\nPage  {folder / 'index.html'}")
+        typer.echo(f"{_text(content)}\n\n" + one_line(f"Page  {folder / 'index.html'}"))
 
 
 def _new_folder(path: Path) -> Path:

@@ -15,6 +15,7 @@ import typer
 from cnnforge.cli import RunArgument, complete_export_formats, echo_json, registry, render
 from cnnforge.errors import RecipeError
 from cnnforge.host import ExportFormatSpec, Options
+from cnnforge.system import one_line
 
 
 def export(
@@ -70,7 +71,7 @@ def export(
         echo_json({"folder": str(out), **facts})
         return
     typer.echo(_table(facts))
-    typer.echo(f"Export   {out}")
+    typer.echo(one_line(f"Export   {out}"))
 
 
 def _options(spec: ExportFormatSpec, quantize: str | None, settings: Sequence[str]) -> Options:

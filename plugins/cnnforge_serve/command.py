@@ -10,6 +10,7 @@ import typer
 from cnnforge.cli import RunArgument, load_trained, registry
 from cnnforge.errors import RecipeError
 from cnnforge.host import ExplainerSpec
+from cnnforge.system import one_line
 
 _EXPLAINER = "grad_cam"  # what the page shows where the network looks with
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -69,7 +70,7 @@ def serve(
     url = _url(host, listening.getsockname()[1])
 
     def say_start() -> None:
-        typer.echo(f"Serving  {directory.path}: {', '.join(trained.class_names)}")
+        typer.echo(one_line(f"Serving  {directory.path}: {', '.join(trained.class_names)}"))
         typer.echo(f"Page     {url}/")
         typer.echo(f"API      {url}/predict, described at {url}/openapi.json")
 

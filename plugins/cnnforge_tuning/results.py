@@ -10,7 +10,7 @@ from typing import Any
 
 from cnnforge.recipe import Recipe
 from cnnforge.running import now
-from cnnforge.system import files
+from cnnforge.system import files, spreadsheet_cell
 from cnnforge_tuning.confirmation import DEFAULT, Confirmed, verdict
 from cnnforge_tuning.page import write_page
 from cnnforge_tuning.space import Hyperparameter, settings
@@ -99,4 +99,4 @@ def _write_table(study: Study) -> None:
             score = study.score(trial) if trial in ranking else ""
             values = [trial.values.get(name, "") for name in names]
             row = [trial.id, trial.status, score, len(trial.history), trial.seconds, *values, trial.reason]
-            writer.writerow(row)
+            writer.writerow([spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row])

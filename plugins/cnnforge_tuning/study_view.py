@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from cnnforge.cli import LogReporter, TerminalReporter, render, wrap
 from cnnforge.report import numbers as formats
+from cnnforge.system import one_line
 from cnnforge_tuning.pruning import history
 from cnnforge_tuning.space import describe
 
@@ -42,7 +43,8 @@ class LogView(LogReporter):
 
     def show_result(self, directory: StudyDir) -> None:
         """Show what was found."""
-        self.say(summary(directory))
+        for line in summary(directory).split("\n"):
+            self.say(line)
 
 
 class LiveView(TerminalReporter):
@@ -78,7 +80,8 @@ class LiveView(TerminalReporter):
     def show_result(self, directory: StudyDir) -> None:
         """Show what was found, in place of the table."""
         self._end()
-        self.say(summary(directory))
+        for line in summary(directory).split("\n"):
+            self.say(line)
 
     def _end(self) -> None:
         if self._live is not None:
@@ -128,7 +131,7 @@ def summary(directory: StudyDir) -> str:
     if study["confirmed"]:
         parts.append(_confirmed(study))
     parts.append(wrap(study["verdict"]))
-    parts.append(f"Recipe   {directory.best}\nPage     {directory.page}")
+    parts.append(f"{one_line(f'Recipe   {directory.best}')}\n{one_line(f'Page     {directory.page}')}")
     return "\n".join(parts)
 
 
@@ -163,5 +166,6 @@ def _screen(study: Study, running: Sequence[Trial], num_trials: int | None, seco
         values = history(study.directory.trial(trial.id), study.objective)
         best = study.objective.best(values) if values else None
         epochs = f"{len(values)} of {trial.last_epoch or study.base.training.epochs}"
-        table.add_row(trial.id, epochs, "" if best is None else f"{best:.4f}", describe(trial.settings))
+        settings = Text(one_line(describe(trial.settings)))
+        table.add_row(trial.id, epochs, "" if best is None else f"{best:.4f}", settings)
     return Group(Text(counts_line(study, len(running), num_trials, seconds_left), style="bold"), table)

@@ -44,6 +44,8 @@ FIGURES = {
     10: Asked("containment", "commands that work beside eight broken plugins", "100 %"),
     11: Asked("floods", "time and memory that a flood takes; floods named", "at most 2 s and 256 MB; 100 %"),
     12: Asked("senders", "answered beside slow senders; said to be ready; from SIGTERM to gone", "100 %; 100 %; 10 s"),
+    13: Asked("storage", "damage to stored pixels that is noticed, said and mended", "100 % of at least 100"),
+    14: Asked("names", "commands from which nothing that a terminal obeys reaches it", "100 %"),
 }
 
 

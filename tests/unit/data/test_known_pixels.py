@@ -96,6 +96,24 @@ def test_an_image_that_could_not_be_decoded_is_not_found(folder):
     assert [pixels is None for _, pixels in found(folder / "a")] == [False, False, True]
 
 
+def test_a_damaged_image_is_decoded_anew_and_the_others_are_known(folder):
+    store(folder)
+    (info,) = list_stores()
+    before = [image.name for image, _ in found(folder)]
+    with (info.path / IMAGES).open("r+b") as file:
+        file.write(bytes(100))
+    assert [pixels is None for _, pixels in found(folder)] == [True, *[False] * 5], before
+
+
+@pytest.mark.parametrize("file", ["scan.npz", "reasons.json", "identities.npy", "store.json"])
+def test_a_store_with_a_damaged_column_is_passed_over(folder, file):
+    store(folder)
+    (info,) = list_stores()
+    content = (info.path / file).read_bytes()
+    (info.path / file).write_bytes(content.replace(b"}", b" }") if file.endswith(".json") else content[:-1] + b"x")
+    assert [pixels for _, pixels in found(folder)] == [None] * 6
+
+
 def test_a_damaged_store_is_passed_over(folder):
     store(folder)
     (info,) = list_stores()

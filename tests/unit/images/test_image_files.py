@@ -322,6 +322,16 @@ class TestArchive:
         open_files(tmp_path / "dogs-vs-cats.zip")
         assert {copy: copy.stat().st_mtime_ns for copy in (cache_dir() / "archives").glob("*.zip")} == copies
 
+    def test_a_damaged_copy_of_an_inner_archive_is_made_again(self, tmp_path: Path, compression: int) -> None:
+        outer = write_zip(tmp_path / "a.zip", {"inner.zip": zipped({"1.jpg": b"a" * 999})}, compression)
+        open_files(outer)
+        (copy,) = (cache_dir() / "archives").glob("*.zip")
+        sound = copy.read_bytes()
+        for damaged in (bytes(len(sound)), sound.replace(b"1.jpg", b"2.jpg"), sound[:-1] + b"x"):
+            copy.write_bytes(damaged)
+            assert names(open_files(outer)) == ["inner.zip/1.jpg"]
+            assert copy.read_bytes() == sound
+
     def test_reads_from_many_threads_agree(self, tmp_path: Path, compression: int) -> None:
         inner = zipped({f"{i}.jpg": random.Random(i).randbytes(5000) for i in range(50)}, zipfile.ZIP_DEFLATED)
         files = open_files(write_zip(tmp_path / "a.zip", {"train.zip": inner}, compression))

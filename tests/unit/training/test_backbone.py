@@ -85,6 +85,10 @@ class Plugin:
 class Listener(Reporter):
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
     def say(self, text: str) -> None:
         self.lines.append(text)
@@ -232,6 +236,25 @@ def test_damaged_features_are_computed_again(registry: Registry, tiny_images: Pa
     _, _, listener = run_once(registry, tiny_images)
     assert "computed once" in listener.about_backbone()[0]
     assert path.read_bytes() == sound
+
+
+def test_features_of_the_same_size_that_changed_are_computed_again(registry: Registry, tiny_images: Path) -> None:
+    run_once(registry, tiny_images)
+    (path,) = features_folder().glob("*.npy")
+    sound = path.read_bytes()
+    values = np.load(path)
+    spoilt = [values[::-1], np.where(np.arange(len(values))[:, None] % 2, values, 0), values + 1e-6]
+    for content in spoilt:
+        np.save(path, content.astype("<f4"))
+        path.write_bytes(path.read_bytes().ljust(len(sound), b"\0"))
+        _, _, listener = run_once(registry, tiny_images)
+        assert "computed once" in listener.about_backbone()[0]
+        assert listener.warnings == ["The features kept on disk are damaged, or without a checksum: computed anew"]
+        assert path.read_bytes() == sound
+    path.with_suffix(".xxh3").unlink()  # as of before
+    _, _, listener = run_once(registry, tiny_images)
+    assert listener.warnings
+    assert path.with_suffix(".xxh3").exists()
 
 
 def test_only_the_latest_features_are_kept(registry: Registry, tiny_images: Path) -> None:
