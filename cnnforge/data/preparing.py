@@ -10,8 +10,10 @@ import numpy as np
 
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.duplicates import exact_groups, near_groups
+from cnnforge.data.foreign import LFS_POINTER
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.manifest import Manifest
+from cnnforge.data.oddities import odd_pixels
 from cnnforge.data.scanning import Progress, Scan, scan
 from cnnforge.data.splits import LEFT_OUT, assign, position
 from cnnforge.errors import DataError, PluginError
@@ -90,6 +92,7 @@ def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection)
     _check_leaks(groups, splits, images.names, data)
     near = [usable[group] for group in near_groups(scanned.perceptual_hashes[usable], scanned.sha256[usable])]
     warnings = [*scan_result.notes, *notes, *_warnings(contradictions, near, splits, labels[usable], images)]
+    warnings += odd_pixels(scanned, usable, labels[usable], images.names, images.class_names)
     return Manifest(
         images.class_names, images.names, labels, splits, scanned, reasons, images.left_out, groups, near, warnings
     )
@@ -106,7 +109,9 @@ def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSec
     allowed = "none, with data.strict" if data.strict else f"at most data.max_unreadable={data.max_unreadable:g}"
     raise DataError(
         f"expected {allowed} of the images to be unreadable, received {len(faults)} of {num_files}:\n{shown}{more}",
-        hint="mend or remove them, or allow more: --set data.max_unreadable=…",
+        hint="git lfs pull"
+        if all(reason == LFS_POINTER for _, reason in faults)
+        else "mend or remove them, or allow more: --set data.max_unreadable=…",
     )
 
 

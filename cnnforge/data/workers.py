@@ -21,7 +21,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-from cnnforge.data.decoding import DecodeSettings, content_hash, decode
+from cnnforge.data.decoding import DecodedImage, DecodeSettings, content_hash, decode
 from cnnforge.data.effort import UnreadableImageError
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.errors import DataError, PluginError
@@ -166,7 +166,18 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
     learnt.widths[position], learnt.heights[position] = decoded.width, decoded.height
     learnt.formats[position] = FORMAT_NAMES.index(decoded.format)
     learnt.perceptual_hashes[position] = perceptual_hash(decoded.image)
+    _look(decoded, learnt, position)
+
+
+def _look(decoded: DecodedImage, learnt: ScannedImages, position: int) -> None:
+    """Note what may be wrong with pixels that were decoded without a fault."""
+    bands = [decoded.image.getchannel(band).getextrema() for band in decoded.image.getbands()]
+    learnt.lows[position], learnt.highs[position] = min(low for low, _ in bands), max(high for _, high in bands)
+    learnt.is_one_colour[position] = all(low == high for low, high in bands)
+    learnt.is_grey[position] = (decoded.pixels == decoded.pixels[:, :, :1]).all()
     learnt.is_animated[position] = decoded.is_animated
+    learnt.is_transparent[position] = decoded.is_transparent
+    learnt.is_deep[position] = decoded.is_deep
 
 
 def perceptual_hash(image: Image.Image) -> int:
