@@ -23,8 +23,15 @@ FOLDERS = ("training", "validation", "testing")
 """The folder of each split, in the order of :data:`cnnforge.images.SPLITS`."""
 
 _EXTENSIONS = {
-    **{"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "BMP": ".bmp", "array": ".png"},
-    **{"TIFF": ".tif", "AVIF": ".avif", "HEIF": ".heic"},
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "GIF": ".gif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "array": ".png",
+    "TIFF": ".tif",
+    "AVIF": ".avif",
+    "HEIF": ".heic",
 }
 _MAX_STEM_BYTES = 200
 _UNSAFE_CHARACTERS = set('/\\:*?"<>|')

@@ -37,7 +37,11 @@ class BadImages(Problem):
     predictions: list[ImagePrediction]
 
 
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, or HEIC with its extra"}
+_FILE = {
+    "type": "string",
+    "format": "binary",
+    "description": "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, or HEIC with its extra",
+}
 _BAD = {"name": "notes.txt", "error": "not an image, but text"}
 
 
