@@ -7,11 +7,14 @@ alone, and pillow-heif where HEIC files are to be read.
 from __future__ import annotations
 
 import io
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
+
+if TYPE_CHECKING:
+    from cnnforge.data.decoding import DecodeSettings
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 """The formats that Pillow decodes here; it knows more, some of which run programs of their own."""
@@ -37,21 +40,6 @@ _CONVERTIBLE = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", 
 
 class UnusualPixelsError(ValueError):
     """Pixels of which nobody says how bright they are; the message is the reason, in a few words."""
-
-
-class Settings(Protocol):
-    """What pixels depend on beside the file; see ``DecodeSettings``."""
-
-    @property
-    def height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-    @property
-    def interpolation(self) -> str: ...
-    @property
-    def background(self) -> tuple[int, int, int]: ...
 
 
 class Photograph(NamedTuple):
@@ -86,7 +74,7 @@ def open_image(file: BinaryIO) -> Image.Image:
         raise
 
 
-def render(image: Image.Image, settings: Settings, *, is_resized: bool = True) -> Photograph:
+def render(image: Image.Image, settings: DecodeSettings, *, is_resized: bool = True) -> Photograph:
     """Return an opened image upright, in 8 bits, before the background, at the wanted size, its proportions not kept.
 
     Args:
@@ -109,13 +97,13 @@ def render(image: Image.Image, settings: Settings, *, is_resized: bool = True) -
     return Photograph(plain, width, height, is_transparent, is_deep)
 
 
-def read_photograph(content: bytes, settings: Settings, *, is_resized: bool = True) -> np.ndarray:
+def read_photograph(content: bytes, settings: DecodeSettings, *, is_resized: bool = True) -> np.ndarray:
     """Return an image file as training saw it, shape (height, width, channels), uint8; see :func:`render`."""
     image = render(open_image(io.BytesIO(content)), settings, is_resized=is_resized).image
     return np.asarray(image).reshape(image.height, image.width, settings.channels)
 
 
-def _upright(image: Image.Image, settings: Settings) -> tuple[Image.Image, tuple[int, int]]:
+def _upright(image: Image.Image, settings: DecodeSettings) -> tuple[Image.Image, tuple[int, int]]:
     """Return the photograph turned upright, and its full size in that position."""
     is_jpeg = isinstance(image, JpegImageFile)
     if not is_jpeg:
@@ -158,11 +146,11 @@ def _in_8_bits(image: Image.Image, upright: Image.Image) -> Image.Image:
     grey = Image.fromarray(levels)
     key = image.info.get("transparency")
     if isinstance(key, int):  # the value that means transparent
-        grey.putalpha(Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)))
+        grey.putalpha(Image.fromarray(np.where(values == key, np.uint8(0), np.uint8(255))))
     return grey
 
 
-def _opaque(image: Image.Image, image_format: str | None, settings: Settings) -> tuple[Image.Image, bool]:
+def _opaque(image: Image.Image, image_format: str | None, settings: DecodeSettings) -> tuple[Image.Image, bool]:
     """Return the image before the background colour, and whether that shows anywhere."""
     if image.mode not in _CONVERTIBLE:
         raise UnusualPixelsError(f"colours in {image.mode}: save it in RGB")

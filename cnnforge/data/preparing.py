@@ -13,11 +13,10 @@ from cnnforge.data.duplicates import exact_groups, near_groups
 from cnnforge.data.foreign import LFS_POINTER
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.manifest import Manifest
-from cnnforge.data.oddities import odd_pixels
 from cnnforge.data.scanning import Progress, Scan, scan
 from cnnforge.data.splits import LEFT_OUT, assign, position
 from cnnforge.errors import DataError, PluginError
-from cnnforge.host import import_deferred
+from cnnforge.host import PluginHost, import_deferred
 from cnnforge.images import SPLITS, LabelledImages, read_at
 from cnnforge.recipe import DataSection, ResolvedRecipe
 
@@ -62,8 +61,10 @@ def open_source(resolved: ResolvedRecipe, *, min_classes: int = 2) -> LabelledIm
     return _subset(images, resolved.recipe.data.subset)
 
 
-def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress) -> PreparedData:
-    """Scan, find duplicates and divide into splits.
+def prepare(
+    resolved: ResolvedRecipe, images: LabelledImages, progress: Progress, host: PluginHost | None = None
+) -> PreparedData:
+    """Scan, find duplicates and divide into splits; a host's plugins may warn of what they see there.
 
     Raises:
         DataError: Too many images cannot be read, a class is too small, or splits on disk share images.
@@ -71,6 +72,9 @@ def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress
     data = resolved.recipe.data
     scanned = scan(images, DecodeSettings.of(data, resolved.input_shape), data.store, progress)
     manifest = build_manifest(images, scanned, data)
+    if host:
+        seen = [warning for _, warning in host.collect("cnnforge_data_prepared", manifest=manifest)]
+        manifest = replace(manifest, warnings=[*manifest.warnings, *seen])
     return PreparedData(manifest, scanned.rows, images.location, images.notice)
 
 
@@ -92,7 +96,6 @@ def build_manifest(images: LabelledImages, scan_result: Scan, data: DataSection)
     _check_leaks(groups, splits, images.names, data)
     near = [usable[group] for group in near_groups(scanned.perceptual_hashes[usable], scanned.sha256[usable])]
     warnings = [*scan_result.notes, *notes, *_warnings(contradictions, near, splits, labels[usable], images)]
-    warnings += odd_pixels(scanned, usable, labels[usable], images.names, images.class_names)
     return Manifest(
         images.class_names, images.names, labels, splits, scanned, reasons, images.left_out, groups, near, warnings
     )

@@ -13,6 +13,12 @@ from cnnforge.data.photographs import EXTRA_FORMATS, FORMATS
 FORMAT_NAMES = (*FORMATS, *EXTRA_FORMATS, "array")
 """The formats, in the order of their codes in :attr:`ScannedImages.formats`."""
 
+_TYPES = {
+    **dict.fromkeys(("widths", "heights"), np.int32),
+    **dict.fromkeys(("formats", "lows", "highs"), np.uint8),
+    "perceptual_hashes": np.uint64,
+}  # of columns that are not bool
+
 
 @dataclass(frozen=True, slots=True)
 class ScannedImages:
@@ -41,16 +47,8 @@ class ScannedImages:
     @classmethod
     def empty(cls, num_images: int) -> ScannedImages:
         """Return all-zero columns to be filled."""
-        return cls(
-            np.zeros((num_images, 32), np.uint8),
-            np.zeros(num_images, np.int32),
-            np.zeros(num_images, np.int32),
-            np.zeros(num_images, np.uint8),
-            np.zeros(num_images, np.uint64),
-            np.zeros(num_images, np.uint8),
-            np.zeros(num_images, np.uint8),
-            *(np.zeros(num_images, np.bool_) for _ in range(5)),
-        )
+        columns = {name: np.zeros(num_images, _TYPES.get(name, np.bool_)) for name in _columns()}
+        return cls(**columns | {"sha256": np.zeros((num_images, 32), np.uint8)}, reasons={})
 
     def take(self, other: ScannedImages, mine: np.ndarray, theirs: np.ndarray) -> None:
         """Copy rows ``theirs`` of another scan into rows ``mine``."""

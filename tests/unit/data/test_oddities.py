@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import pytest
 from PIL import Image
 
 from cnnforge.data.manifest import Manifest
-from cnnforge.data.preparing import build_manifest
+from cnnforge.data.preparing import build_manifest, open_source, prepare
 from cnnforge.data.scanning import scan
+from cnnforge.host import PluginHost, Registry
 from cnnforge.images.labelled_images import LabelledImages
+from cnnforge.recipe import load_recipe, resolve
 from cnnforge.recipe.schema import DataSection
+from cnnforge_data.oddities import odd_pixels
 from tests.unit.data.image_cases import encode
 from tests.unit.data.sources import SETTINGS
 
@@ -63,8 +67,7 @@ def manifest_of(*classes: Make) -> Manifest:
 
 
 def warnings_of(*classes: Make) -> list[str]:
-    """The warnings but those of splits, which so few images bring."""
-    return [warning for warning in manifest_of(*classes).warnings if "is so small" not in warning]
+    return list(odd_pixels(manifest_of(*classes)))
 
 
 @pytest.mark.parametrize(
@@ -158,10 +161,18 @@ def test_a_trait_that_half_of_the_others_have_too_is_nothing() -> None:
     assert warnings_of(grey, lambda n: grey(n) if n % 2 else plain(n)) == []
 
 
-def test_the_summary_of_the_manifest_has_them_for_run_and_report() -> None:
-    manifest = manifest_of(grey, plain)
-    assert manifest.summary()["warnings"] == manifest.warnings
-    assert any("color_mode=grayscale" in warning for warning in manifest.warnings)
+def test_run_report_and_check_have_them_in_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for label, make in enumerate((grey, plain)):
+        (tmp_path / "images" / "ab"[label]).mkdir(parents=True)
+        for number in range(NUM):
+            (tmp_path / "images" / "ab"[label] / f"{number}.png").write_bytes(make(1000 * label + number))
+    monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(tmp_path / "cache"))
+    registry = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": ""}))
+    settings = [f"data.path={json.dumps(str(tmp_path / 'images'))}", "data.image_size=[12, 16]"]
+    resolved = resolve(load_recipe("directory-cnn", registry, settings), registry)
+    for _ in range(2):  # scanned, then from the image store
+        manifest = prepare(resolved, open_source(resolved), lambda _, __: None, registry.host).manifest
+        assert any("color_mode=grayscale" in warning for warning in manifest.summary()["warnings"])
 
 
 def test_what_the_scan_learnt_of_pixels_is_kept(tmp_path: Path) -> None:

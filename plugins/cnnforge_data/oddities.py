@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
+from cnnforge.data import FORMAT_NAMES, Manifest
 
 _SHOWN = 3
 _NARROW = 64  # of 256 levels: values of 14 bits in a file of 16 reach no further
@@ -26,34 +26,25 @@ class _Trait:
     way_on: str
 
 
-def odd_pixels(
-    scanned: ScannedImages, rows: np.ndarray, labels: np.ndarray, names: Sequence[str], class_names: Sequence[str]
-) -> Iterator[str]:
-    """Yield a warning, with names, counts and the way on, for each thing that is odd about the images.
-
-    Args:
-        scanned: What the scan learnt.
-        rows: The images that are used.
-        labels: Of these, in the same order.
-        names: Of all images.
-        class_names: In the order of the labels.
-    """
+def odd_pixels(manifest: Manifest) -> Iterator[str]:
+    """Yield a warning, with names, counts and the way on, for each thing that is odd about the images of a manifest."""
+    rows = np.flatnonzero(manifest.splits >= 0)
+    labels = manifest.labels[rows]
     if not len(rows):
         return
-    yield from _without_contrast(scanned, rows, labels, names)
+    yield from _without_contrast(manifest, rows, labels)
     told_apart = False
-    for trait in _traits(scanned, rows):
+    for trait in _traits(manifest, rows):
         if told_apart and trait.what == "orientation":
             continue  # follows from the size
         tied = list(_tied(trait.values, labels))
         told_apart = told_apart or bool(tied)
         if tied:
-            yield _giveaway(trait, tied, labels, class_names)
+            yield _giveaway(trait, tied, labels, manifest.class_names)
 
 
-def _without_contrast(
-    scanned: ScannedImages, rows: np.ndarray, labels: np.ndarray, names: Sequence[str]
-) -> Iterator[str]:
+def _without_contrast(manifest: Manifest, rows: np.ndarray, labels: np.ndarray) -> Iterator[str]:
+    scanned, names = manifest.scanned, manifest.names
     is_flat, is_deep = scanned.is_one_colour[rows], scanned.is_deep[rows]
     if is_flat.any():
         yield (
@@ -91,9 +82,9 @@ def _named(rows: np.ndarray, names: Sequence[str]) -> str:
     return ", ".join(names[row] for row in rows[:_SHOWN].tolist()) + (", …" if len(rows) > _SHOWN else "")
 
 
-def _traits(scanned: ScannedImages, rows: np.ndarray) -> Iterator[_Trait]:
+def _traits(manifest: Manifest, rows: np.ndarray) -> Iterator[_Trait]:
     def of(column: str) -> Any:
-        return getattr(scanned, column)[rows].astype(np.int64)
+        return getattr(manifest.scanned, column)[rows].astype(np.int64)
 
     widths, heights = of("widths"), of("heights")
     crop = "crop or resize the photographs of all classes alike"
