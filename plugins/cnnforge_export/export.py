@@ -75,17 +75,19 @@ def export(
         facts = _describe(trained, spec, options)
         files.write_json(folder / DESCRIPTION, facts)
         kinds = image_kinds()
-        taken = {name: kind for name, kind in kinds.items() if not golden.why_untaken(kind, spec.takes)}
-        reporter.say(
-            f"Checking {len(images.names)} golden images of the {split} split and {len(taken)} kinds of image files,"
-            " in a process of its own"
-        )
+        untaken = {name: why for name, kind in kinds.items() if (why := golden.why_untaken(kind, spec.takes))}
+        taken = {name: kind for name, kind in kinds.items() if name not in untaken}
+        reporter.say(f"Checking {len(images.names)} golden images of the {split} split, in a process of its own")
+        reporter.say(f"         {len(taken)} kinds of image files")
         checks = [*_checks(folder, spec, images, expected), _check_kinds(folder, spec, trained, taken)]
         facts["checks"] = [asdict(check) for check in checks]
         facts["untried"] = images.untried
-        facts["untried_kinds"] = [name for name, kind in kinds.items() if name not in taken]
-        for line in _untried_lines(facts):
-            reporter.say(line)
+        facts["untried_kinds"] = list(untaken)
+        if images.untried:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in images.untried.items())
+            reporter.say(f"Untried  golden photographs: {reasons}")
+        if untaken:
+            reporter.say(f"Untried  kinds of image files: {', '.join(sorted(set(untaken.values())))}")
         if smaller:
             facts["quantization"] = _require_alike(trained, folder, split)
         else:
@@ -154,14 +156,6 @@ def _checks(folder: Path, spec: ExportFormatSpec, images: SplitImages, expected:
         found = parity.classify(folder, list(photographs.values()))
         wanted = expected[list(photographs)]
         yield parity.compare("photographs", list(photographs.values()), found, wanted, spec.tolerance)
-
-
-def _untried_lines(facts: dict[str, Any]) -> Iterator[str]:
-    if facts["untried"]:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in facts["untried"].items())
-        yield f"Untried  golden photographs, but at the size of the network: {reasons}"
-    if facts["untried_kinds"]:
-        yield f"Untried  kinds that the model does not take: {', '.join(facts['untried_kinds'])}"
 
 
 def _check_kinds(

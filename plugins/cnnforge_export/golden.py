@@ -95,7 +95,7 @@ def read(
         content = images.read(line["name"], line["sha256"])
         decoded = decode(content, trained.decoding)
         file = (png(content), ".png") if isinstance(content, np.ndarray) else (content, _SUFFIXES[decoded.format])
-        reason = why_untaken(file[0], takes) or ("without room in the export" if len(file[0]) > room else None)
+        reason = why_untaken(file[0], takes) or ("without room" if len(file[0]) > room else None)
         if reason:
             untried[reason] += 1
         else:
@@ -112,8 +112,8 @@ def why_untaken(content: bytes, takes: str) -> str | None:
         return None
     image = Image.open(io.BytesIO(content))
     if image.format not in ("JPEG", "MPO", "PNG"):
-        return f"{image.format} files"
-    return "CMYK files" if image.mode == "CMYK" else None
+        return image.format or "unnamed"
+    return "CMYK" if image.mode == "CMYK" else None
 
 
 def write(folder: Path, images: SplitImages, probabilities: np.ndarray, class_names: Sequence[str]) -> None:

@@ -198,9 +198,9 @@ def test_a_format_of_a_file_goes_through_the_same_gate(cli: Any, run: Path, arra
     done = cli(*export, "--json")
     assert done.code == 0, done.err
     facts = json.loads(done.out)
-    assert [(check["num_other_class"], check["tolerance"]) for check in facts["checks"]] == [(0, 1e-3)] * 2
+    assert [(check["num_other_class"], check["tolerance"]) for check in facts["checks"]] == [(0, 1e-3)] * 3
     assert (facts["artifact"], facts["options"]) == ("weights.npz", {"scale": 1.0})
-    assert set(facts["sha256"]) == {"weights.npz", "classify.py", "golden/expected.csv"}
+    assert set(facts["sha256"]) == {"weights.npz", "classify.py", "photographs.py", "golden/expected.csv"}
     refused = cli(*export, "--set", "scale=0.5", "--out", str(tmp_path / "half"))
     assert refused.code == 9
     assert "golden/pixels/" in refused.err

@@ -69,7 +69,7 @@ def test_no_kind_is_left_out_in_silence(name: str, run: Any, tmp_path: Path) -> 
     if name == "saved-model":
         suffixes = {kind.rpartition(".")[2] for kind in facts["untried_kinds"] if kind != "cmyk.jpg"}
         assert not suffixes & {"jpg", "png"}
-        assert "cmyk.jpg" in said[-1]
+        assert said[-1] == "Untried  kinds of image files: AVIF, BMP, CMYK, GIF, HEIF, TIFF, WEBP"
     else:
         assert facts["untried_kinds"] == []
         assert facts["untried"] == {}
@@ -110,8 +110,8 @@ def test_the_kinds_are_all_read_and_differ_in_what_they_test(channels: int) -> N
 
 def test_what_a_model_that_takes_files_does_not_take_is_named() -> None:
     kinds = image_kinds()
-    assert golden.why_untaken(kinds["still.gif"], "files") == "GIF files"
-    assert golden.why_untaken(kinds["cmyk.jpg"], "files") == "CMYK files"
+    assert golden.why_untaken(kinds["still.gif"], "files") == "GIF"
+    assert golden.why_untaken(kinds["cmyk.jpg"], "files") == "CMYK"
     assert golden.why_untaken(kinds["several.jpg"], "files") is None
     assert golden.why_untaken(kinds["still.gif"], "pixels") is None
     assert Image.open(io.BytesIO(kinds["grey-16-bits-big-endian.tif"])).mode == "I;16B"
