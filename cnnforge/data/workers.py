@@ -171,10 +171,12 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
 
 def _look(decoded: DecodedImage, learnt: ScannedImages, position: int) -> None:
     """Note what may be wrong with pixels that were decoded without a fault."""
-    bands = [decoded.image.getchannel(band).getextrema() for band in decoded.image.getbands()]
-    learnt.lows[position], learnt.highs[position] = min(low for low, _ in bands), max(high for _, high in bands)
-    learnt.is_one_colour[position] = all(low == high for low, high in bands)
-    learnt.is_grey[position] = (decoded.pixels == decoded.pixels[:, :, :1]).all()
+    lows, highs = np.reshape(decoded.image.getextrema(), (-1, 2)).T
+    pixels = decoded.pixels
+    learnt.lows[position], learnt.highs[position] = lows.min(), highs.max()
+    learnt.is_one_colour[position] = (lows == highs).all()
+    # The first line tells most photographs in colour.
+    learnt.is_grey[position] = (pixels[0] == pixels[0, :, :1]).all() and (pixels == pixels[:, :, :1]).all()
     learnt.is_animated[position] = decoded.is_animated
     learnt.is_transparent[position] = decoded.is_transparent
     learnt.is_deep[position] = decoded.is_deep
