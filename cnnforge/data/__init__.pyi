@@ -15,6 +15,7 @@ from .feed import (
 from .image_rows import ImageRows as ImageRows
 from .known_pixels import KnownPixels as KnownPixels
 from .manifest import Manifest as Manifest, check_unchanged as check_unchanged, data_changes as data_changes
+from .photographs import render as render
 from .preparing import PreparedData as PreparedData, open_source as open_source, prepare as prepare
 from .scanned import FORMAT_NAMES as FORMAT_NAMES
 from .scanning import Progress as Progress, Scan as Scan, scan as scan

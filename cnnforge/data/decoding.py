@@ -10,41 +10,23 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import PIL
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnforge.data.effort import BoundedReader, UnreadableImageError, check_chunks, check_effort
+from cnnforge.data.foreign import foreign_format, is_raw, unsupported
+from cnnforge.data.photographs import UnusualPixelsError, open_image, render
 from cnnforge.images import MAX_FILE_BYTES, TOO_LARGE
 from cnnforge.recipe import DataSection
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
-"""The formats that are decoded; Pillow knows more, some of which run programs of their own."""
-
-_OTHER_FORMATS = {
-    b"II*\x00": "TIFF",
-    b"MM\x00*": "TIFF",
-    b"%PDF": "PDF",
-    b"%!PS": "PostScript",
-    b"\x00\x00\x01\x00": "icon",
-    b"PK\x03\x04": "zip",
-    b"SQLi": "SQLite",
-}
-_ORIENTATION_TAG = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SWAPPING_SIDES = (_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8])
 _JPEG_MAX_PIXELS_PER_BYTE = 512  # at least one bit for 8×8 pixels; with fewer, the decoder paints the rest grey
+_RULES = "2"  # one more whenever the same file gives other pixels than before
 _PILLOW_MAX_PIXELS = 178_956_970  # beyond, Pillow itself refuses
 
 # Pillow warns of damaged EXIF data and of images above 89 million pixels: the first says nothing about the pixels, and
@@ -86,7 +68,11 @@ class DecodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """Pixels at the wanted size, and what the file was: ``width`` and ``height`` are the photograph's, upright."""
+    """Pixels at the wanted size, and what the file was.
+
+    ``width`` and ``height`` are the photograph's, upright; ``is_transparent``: the background shows somewhere;
+    ``is_deep``: grey with more than 8 bits.
+    """
 
     pixels: np.ndarray
     image: Image.Image
@@ -94,6 +80,8 @@ class DecodedImage:
     height: int
     format: str
     is_animated: bool
+    is_transparent: bool = False
+    is_deep: bool = False
 
 
 Admit = Callable[[int], AbstractContextManager[object]]
@@ -117,15 +105,14 @@ def decode(
         image = _open(content, settings)
         with admit(image.width * image.height):
             image_format, is_animated = _kind(image)
-            upright, (width, height) = _upright(image, settings)
-            resized = _resize(_convert(upright, settings), settings)
-            del image, upright
+            photograph = render(image, settings)
+            del image
     except UnreadableImageError:
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise UnreadableImageError(_reason(error)) from error
-    pixels = np.frombuffer(resized.tobytes(), np.uint8).reshape(settings.shape)
-    return DecodedImage(pixels, resized, width, height, image_format, is_animated)
+    pixels = np.frombuffer(photograph.image.tobytes(), np.uint8).reshape(settings.shape)
+    return DecodedImage(pixels, *photograph[:3], image_format, is_animated, *photograph[3:])
 
 
 def content_hash(content: bytes | np.ndarray) -> bytes:
@@ -148,9 +135,9 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
     check_chunks(content)
     reader = BoundedReader(content)
     try:
-        image = Image.open(reader, formats=FORMATS)
+        image = open_image(reader)
     except UnidentifiedImageError:
-        raise UnreadableImageError(_foreign_format(content)) from None
+        raise UnreadableImageError(foreign_format(content)) from None
     except Image.DecompressionBombError:
         raise UnreadableImageError(f"more than {max_pixels} pixels") from None
     num_pixels = image.width * image.height
@@ -159,6 +146,8 @@ def _open(content: bytes | np.ndarray, settings: DecodeSettings) -> Image.Image:
     if isinstance(image, JpegImageFile) and num_pixels > _JPEG_MAX_PIXELS_PER_BYTE * len(content):
         raise UnreadableImageError(f"damaged: too few bytes for {image.width}×{image.height} pixels")
     check_effort(image, content, reader)
+    if image.format == "TIFF" and is_raw(image, content):
+        raise UnreadableImageError(unsupported())
     return image
 
 
@@ -169,64 +158,18 @@ def _kind(image: Image.Image) -> tuple[str, bool]:
     return image.format or "array", getattr(image, "is_animated", False)
 
 
-def _upright(image: Image.Image, settings: DecodeSettings) -> tuple[Image.Image, tuple[int, int]]:
-    """Return the photograph turned upright, and its full size in that position."""
-    is_jpeg = isinstance(image, JpegImageFile)
-    if not is_jpeg:
-        image.load()  # before its EXIF data are asked for, which may stand behind the pixels
-    turn = _turn(image)
-    is_swapped = turn in _SWAPPING_SIDES
-    size = (image.height, image.width) if is_swapped else image.size
-    if is_jpeg and settings.interpolation != "nearest":
-        # Lets the JPEG decoder skip the detail that resizing throws away: up to eight times smaller, never too small.
-        # "nearest" is what the classic generator does: it picks pixels out of the whole photograph.
-        image.draft(None, (settings.height, settings.width) if is_swapped else (settings.width, settings.height))
-    if is_jpeg:
-        image.load()
-    return (image if turn is None else image.transpose(turn)), size
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    try:
-        return _TURNS.get(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a broken EXIF block says nothing about orientation; the pixels are as good as ever
-        return None
-
-
-def _convert(image: Image.Image, settings: DecodeSettings) -> Image.Image:
-    """Return the image as 8-bit grey or RGB."""
-    if image.mode.startswith("I"):
-        # 16 bits: Pillow's own conversion clips them to 255 instead of scaling them.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        image = Image.new("RGB", image.size, settings.background)
-        image.paste(opaque, mask=opaque.getchannel("A"))
-    mode = "L" if settings.channels == 1 else "RGB"
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _resize(image: Image.Image, settings: DecodeSettings) -> Image.Image:
-    size = (settings.width, settings.height)
-    return image if image.size == size else image.resize(size, Image.Resampling[settings.interpolation.upper()])
-
-
-def _foreign_format(content: bytes) -> str:
-    for magic, name in _OTHER_FORMATS.items():
-        if content.startswith(magic):
-            return f"unsupported format {name}"
-    if content[4:8] == b"ftyp":
-        return "unsupported format HEIC or AVIF"
-    start = content[:256].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page, not an image"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "unsupported format SVG or XML"
-    return "not an image, or damaged at the start"
+def decoder_versions() -> dict[str, str]:
+    """Return what pixels depend on beside the file and the settings: the versions of the decoders and of the rules."""
+    installed = {"pillow": PIL.__version__, "rules": _RULES}
+    with suppress(PackageNotFoundError):
+        installed["pillow-heif"] = version("pillow-heif")
+    return installed
 
 
 def _reason(error: Exception) -> str:
     """Return a decoder's complaint in one short line."""
+    if isinstance(error, UnusualPixelsError):
+        return str(error)
     text = " ".join(str(error).split()) or type(error).__name__
     if "truncated" in text.lower():
         return "damaged: the file is cut off"

@@ -11,6 +11,7 @@ import re
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 _FREE_READS = 10_000
 _BYTES_PER_READ = 32  # beyond; PNG and GIF writers make pieces of 255 bytes and more
@@ -21,6 +22,9 @@ _MAX_SCANNED_PIXELS = 1_000_000_000  # of all scans together; each goes through 
 _MAX_MARKERS = 10_000
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a byte of a scan nor a restart within one
 _JPEG_SOI, _JPEG_EOI, _JPEG_SOS, _JPEG_TEM = 0xD8, 0xD9, 0xDA, 0x01
+
+_TIFF_COMPRESSION, _TIFF_STRIPS, _TIFF_TILES, _TIFF_JPEGS = 259, 273, 324, (6, 7)
+_SCANS_A_STRIP = 4  # one for each colour
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = (b"IDAT", b"fdAT", b"fcTL")
@@ -84,6 +88,10 @@ def check_effort(image: Image.Image, content: bytes, reader: BoundedReader) -> N
         max_scans = max(_FREE_SCANS, min(_MAX_SCANS, _MAX_SCANNED_PIXELS // num_pixels))
         if content.count(b"\xff\xda") > max_scans and _has_more_scans(content, max_scans):
             raise UnreadableImageError(f"takes too long to decode: more than {max_scans} JPEG scans")
+    elif isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_COMPRESSION) in _TIFF_JPEGS:
+        strips = image.tag_v2.get(_TIFF_STRIPS) or image.tag_v2.get(_TIFF_TILES) or ()
+        if content.count(b"\xff\xda") > _FREE_SCANS + _SCANS_A_STRIP * len(strips):
+            raise UnreadableImageError("takes too long to decode: too many JPEG scans in a TIFF file")
     elif isinstance(image, BmpImageFile) and image.tile and image.tile[0].codec_name == "bmp_rle":
         if num_pixels > _MAX_RLE_PIXELS or len(content) > _MAX_RLE_BYTES:
             raise UnreadableImageError(f"takes too long to decode: run-length BMP, {num_pixels} pixels")

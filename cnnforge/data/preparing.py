@@ -10,12 +10,13 @@ import numpy as np
 
 from cnnforge.data.decoding import DecodeSettings
 from cnnforge.data.duplicates import exact_groups, near_groups
+from cnnforge.data.foreign import LFS_POINTER
 from cnnforge.data.image_rows import ImageRows
 from cnnforge.data.manifest import Manifest
 from cnnforge.data.scanning import Progress, Scan, scan
 from cnnforge.data.splits import LEFT_OUT, assign, position
 from cnnforge.errors import DataError, PluginError
-from cnnforge.host import import_deferred
+from cnnforge.host import PluginHost, import_deferred
 from cnnforge.images import SPLITS, LabelledImages, read_at
 from cnnforge.recipe import DataSection, ResolvedRecipe
 from cnnforge.system import one_line
@@ -61,8 +62,10 @@ def open_source(resolved: ResolvedRecipe, *, min_classes: int = 2) -> LabelledIm
     return _subset(images, resolved.recipe.data.subset)
 
 
-def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress) -> PreparedData:
-    """Scan, find duplicates and divide into splits.
+def prepare(
+    resolved: ResolvedRecipe, images: LabelledImages, progress: Progress, host: PluginHost | None = None
+) -> PreparedData:
+    """Scan, find duplicates and divide into splits; a host's plugins may warn of what they see there.
 
     Raises:
         DataError: Too many images cannot be read, a class is too small, or splits on disk share images.
@@ -70,6 +73,9 @@ def prepare(resolved: ResolvedRecipe, images: LabelledImages, progress: Progress
     data = resolved.recipe.data.model_copy(update={"split_method": resolved.recipe.split_method})
     scanned = scan(images, DecodeSettings.of(data, resolved.input_shape), data.store, progress)
     manifest = build_manifest(images, scanned, data)
+    if host:
+        seen = [warning for _, warning in host.collect("cnnforge_data_prepared", manifest=manifest)]
+        manifest = replace(manifest, warnings=[*manifest.warnings, *seen])
     return PreparedData(manifest, scanned.rows, images.location, images.notice)
 
 
@@ -107,7 +113,9 @@ def _check_faults(images: LabelledImages, reasons: dict[int, str], data: DataSec
     allowed = "none, with data.strict" if data.strict else f"at most data.max_unreadable={data.max_unreadable:g}"
     raise DataError(
         f"expected {allowed} of the images to be unreadable, received {len(faults)} of {num_files}:\n{shown}{more}",
-        hint="mend or remove them, or allow more: --set data.max_unreadable=…",
+        hint="git lfs pull"
+        if all(reason == LFS_POINTER for _, reason in faults)
+        else "mend or remove them, or allow more: --set data.max_unreadable=…",
     )
 
 

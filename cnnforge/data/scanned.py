@@ -8,10 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnforge.data.decoding import FORMATS
+from cnnforge.data.photographs import EXTRA_FORMATS, FORMATS
 
-FORMAT_NAMES = (*FORMATS, "array")
+FORMAT_NAMES = (*FORMATS, *EXTRA_FORMATS, "array")
 """The formats, in the order of their codes in :attr:`ScannedImages.formats`."""
+
+_TYPES = {
+    **dict.fromkeys(("widths", "heights"), np.int32),
+    **dict.fromkeys(("formats", "lows", "highs"), np.uint8),
+    **dict.fromkeys(("perceptual_hashes", "checksums"), np.uint64),
+}  # of columns that are not bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,10 @@ class ScannedImages:
     """One row an image, in the order of the source. Rows with a reason hold zeros otherwise.
 
     ``sha256`` (images, 32) uint8; ``widths`` and ``heights`` int32, upright, in pixels; ``formats`` index into
-    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``is_animated`` bool; ``checksums`` of the kept pixels, uint64,
-    0 where none are kept; ``reasons``: row to why it is unusable.
+    :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``reasons``: row to why it is unusable. Of the stored pixels:
+    ``lows`` and ``highs`` uint8, its darkest and brightest value; ``is_one_colour`` and ``is_grey`` bool. Of the file,
+    bool: ``is_animated``; ``is_transparent``, if only in part; ``is_deep``, grey with more than 8 bits. ``checksums`` of
+    the kept pixels, uint64, 0 where none are kept.
     """
 
     sha256: np.ndarray
@@ -28,22 +36,21 @@ class ScannedImages:
     heights: np.ndarray
     formats: np.ndarray
     perceptual_hashes: np.ndarray
+    lows: np.ndarray
+    highs: np.ndarray
+    is_one_colour: np.ndarray
+    is_grey: np.ndarray
     is_animated: np.ndarray
+    is_transparent: np.ndarray
+    is_deep: np.ndarray
     checksums: np.ndarray
     reasons: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, num_images: int) -> ScannedImages:
         """Return all-zero columns to be filled."""
-        return cls(
-            np.zeros((num_images, 32), np.uint8),
-            np.zeros(num_images, np.int32),
-            np.zeros(num_images, np.int32),
-            np.zeros(num_images, np.uint8),
-            np.zeros(num_images, np.uint64),
-            np.zeros(num_images, np.bool_),
-            np.zeros(num_images, np.uint64),
-        )
+        columns = {name: np.zeros(num_images, _TYPES.get(name, np.bool_)) for name in _columns()}
+        return cls(**columns | {"sha256": np.zeros((num_images, 32), np.uint8)}, reasons={})
 
     def take(self, other: ScannedImages, mine: np.ndarray, theirs: np.ndarray) -> None:
         """Copy rows ``theirs`` of another scan into rows ``mine``."""

@@ -22,10 +22,9 @@ from typing import Any
 
 import filelock
 import numpy as np
-import PIL
 import xxhash
 
-from cnnforge.data.decoding import DecodeSettings
+from cnnforge.data.decoding import DecodeSettings, decoder_versions
 from cnnforge.errors import RecipeError
 from cnnforge.system import cache_dir, files
 
@@ -89,7 +88,7 @@ def identities(names: Sequence[str], signatures: Sequence[str]) -> np.ndarray:
 
 def settings_key(settings: DecodeSettings) -> str:
     """Return what pixels depend on beside the image, as one text: the settings and the decoder's version."""
-    return json.dumps({"format": FORMAT_VERSION, "pillow": PIL.__version__, **asdict(settings)}, sort_keys=True)
+    return json.dumps({"format": FORMAT_VERSION, "decoders": decoder_versions(), **asdict(settings)}, sort_keys=True)
 
 
 def store_key(settings: DecodeSettings, image_identities: np.ndarray, *, has_pixels: bool) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 import xxhash
 from PIL import Image
 
-from cnnforge.data.decoding import DecodeSettings, content_hash, decode
+from cnnforge.data.decoding import DecodedImage, DecodeSettings, content_hash, decode
 from cnnforge.data.effort import UnreadableImageError
 from cnnforge.data.scanned import FORMAT_NAMES, ScannedImages
 from cnnforge.errors import DataError, PluginError
@@ -168,7 +168,20 @@ def _read_row(task: Task, row: int, file: BinaryIO | None, learnt: ScannedImages
     learnt.widths[position], learnt.heights[position] = decoded.width, decoded.height
     learnt.formats[position] = FORMAT_NAMES.index(decoded.format)
     learnt.perceptual_hashes[position] = perceptual_hash(decoded.image)
+    _look(decoded, learnt, position)
+
+
+def _look(decoded: DecodedImage, learnt: ScannedImages, position: int) -> None:
+    """Note what may be wrong with pixels that were decoded without a fault."""
+    lows, highs = np.reshape(decoded.image.getextrema(), (-1, 2)).T
+    pixels = decoded.pixels
+    learnt.lows[position], learnt.highs[position] = lows.min(), highs.max()
+    learnt.is_one_colour[position] = (lows == highs).all()
+    # The first line tells most photographs in colour.
+    learnt.is_grey[position] = (pixels[0] == pixels[0, :, :1]).all() and (pixels == pixels[:, :, :1]).all()
     learnt.is_animated[position] = decoded.is_animated
+    learnt.is_transparent[position] = decoded.is_transparent
+    learnt.is_deep[position] = decoded.is_deep
 
 
 def perceptual_hash(image: Image.Image) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+    from cnnforge.data import Manifest
     from cnnforge.evaluation import Predictions
     from cnnforge.host.registry import Registry
     from cnnforge.running import Run
@@ -60,6 +61,14 @@ def cnnforge_callbacks(run: Run) -> Iterable[keras.callbacks.Callback]:  # type:
     """Return Keras callbacks for one run; asked when training starts, Keras already imported.
 
     What they keep in attributes of plain values is part of every checkpoint, so that a resumed run goes on with it.
+    """
+
+
+@hookspec
+def cnnforge_data_prepared(manifest: Manifest) -> Iterable[str]:  # type: ignore[empty-body]
+    """Return warnings about the images of a run or of ``cnnforge data check``, from what the scan learnt of each.
+
+    They are shown with the others, and kept in the run's record and report.
     """
 
 

@@ -17,7 +17,7 @@ from cnnforge.host import Entry, PluginHost
 from cnnforge.recipe import ResolvedRecipe
 from cnnforge.system import cpu_model, differences, files, num_processors
 
-_RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pluggy", "pydantic")
+_RECORDED_PACKAGES = ("cnnforge", "tensorflow", "jax", "keras", "numpy", "pillow", "pillow-heif", "pluggy", "pydantic")
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_DETERMINISTIC_OPS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
              "OMP_NUM_THREADS", "XLA_FLAGS", "TF_XLA_FLAGS", "ONEDNN_MAX_CPU_ISA")  # fmt: skip
 

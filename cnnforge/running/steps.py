@@ -77,7 +77,8 @@ class TrainableModel(NamedTuple):
 def prepare_data(context: RunContext, images: LabelledImages) -> PreparedData:
     """Scan the images and write the manifest; a resumed run must find the images it was started with."""
     directory, reporter = context.directory, context.reporter
-    data = prepare(context.resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
+    host = context.registry.host
+    data = prepare(context.resolved, images, lambda done, total: reporter.progress("Reading images", done, total), host)
     before = directory.read_run().get("data")
     if before is not None and not context.run.accept_changes:
         check_unchanged(before["fingerprint"], directory.manifest, data.manifest)

@@ -22,7 +22,17 @@ from cnnforge.system import expanded, storage_errors
 FOLDERS = ("training", "validation", "testing")
 """The folder of each split, in the order of :data:`cnnforge.images.SPLITS`."""
 
-_EXTENSIONS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WEBP": ".webp", "BMP": ".bmp", "array": ".png"}
+_EXTENSIONS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "GIF": ".gif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "array": ".png",
+    "TIFF": ".tif",
+    "AVIF": ".avif",
+    "HEIF": ".heic",
+}
 _MAX_STEM_BYTES = 200
 _UNSAFE_CHARACTERS = set('/\\:*?"<>|')
 

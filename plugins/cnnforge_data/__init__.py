@@ -1,10 +1,14 @@
-"""The commands ``data download``, ``data check`` and ``data store``: photographs before anyone trains on them."""
+"""Photographs before anyone trains on them: ``data download``, ``data check``, ``data store``, and a look at pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import cnnforge
+
+if TYPE_CHECKING:
+    from cnnforge.data import Manifest
 
 
 @cnnforge.hookimpl
@@ -25,3 +29,11 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         summary="List the decoded images that are kept from run to run, or delete them.",
         app="cnnforge_data.store_command:store",
     )
+
+
+@cnnforge.hookimpl
+def cnnforge_data_prepared(manifest: Manifest) -> Iterable[str]:
+    """Warn of pixels that look odd."""
+    from cnnforge_data.oddities import odd_pixels
+
+    return odd_pixels(manifest)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import SettingsOption, echo_json, resolve_recipe
+from cnnforge.cli import SettingsOption, echo_json, registry, resolve_recipe
 
 
 def check(
@@ -27,7 +27,8 @@ def check(
 
     images = open_source(resolved)
     with terminal_reporter(sys.stderr) as reporter:
-        data = prepare(resolved, images, lambda done, total: reporter.progress("Reading images", done, total))
+        host = registry().host
+        data = prepare(resolved, images, lambda done, total: reporter.progress("Reading images", done, total), host)
     facts = describe_data(images, data.manifest)
     if as_json:
         echo_json(facts)

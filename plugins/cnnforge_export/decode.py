@@ -15,9 +15,10 @@ from cnnforge_export.resize import resize
 
 _REDUCTIONS = (1, 2, 4, 8)
 _EXIF_BYTES = 4096  # EXIF data stand at a JPEG file's start, and the orientation at theirs
-# Tag 0x0112, type SHORT, one value from 1 to 8; in either byte order. ``\C`` is any byte.
+_PNG_EXIF_BYTES = 2**16
+# Of JPEG or PNG files: tag 0x0112, type SHORT, one value from 1 to 8; in either byte order. ``\C`` is any byte.
 _ORIENTATION = (
-    r"^\C*?Exif\x00\x00"
+    r"^\C*?(?:Exif\x00\x00|eXIf)"
     r"(?:II\*\x00\C*?\x12\x01\x03\x00\x01\x00\x00\x00([\x01-\x08])|MM\x00\*\C*?\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x01-\x08]))"
     r"\C*$"
 )
@@ -47,8 +48,13 @@ def _decode(content: tf.Tensor, settings: DecodeSettings) -> tf.Tensor:
 
 
 def _jpeg(content: tf.Tensor, settings: DecodeSettings) -> tf.Tensor:
-    orientation = _orientation(content)
-    size = tf.io.extract_jpeg_shape(content)[:2]
+    orientation = _orientation(tf.strings.substr(content, 0, _EXIF_BYTES))
+    shape = tf.io.extract_jpeg_shape(content)
+    is_taken = tf.debugging.Assert(
+        shape[2] <= 3, ["expected a JPEG file of red, green and blue or of grey, received CMYK"]
+    )
+    with tf.control_dependencies([is_taken]):
+        size = tf.identity(shape[:2])
     upright = tf.where(orientation >= 5, size[::-1], size)
     fit = tf.reduce_min(upright // (settings.height, settings.width))
     if settings.interpolation == "nearest":
@@ -64,8 +70,7 @@ def _jpeg_pixels(content: tf.Tensor, ratio: int) -> tf.Tensor:
 
 def _orientation(content: tf.Tensor) -> tf.Tensor:
     """Return the EXIF orientation, 1 to 8; 1 where there is none."""
-    head = tf.strings.substr(content, 0, _EXIF_BYTES)
-    found = tf.strings.regex_replace(head, _ORIENTATION, r"\1\2")
+    found = tf.strings.regex_replace(content, _ORIENTATION, r"\1\2")
     is_found = tf.equal(tf.strings.length(found), 1)
     return tf.cast(tf.io.decode_raw(tf.where(is_found, found, "\x01"), tf.uint8)[0], tf.int32)
 
@@ -81,11 +86,15 @@ def _turned(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def _png(content: tf.Tensor, settings: DecodeSettings) -> tf.Tensor:
-    """Return a PNG file before the background colour."""
+    """Return a PNG file, turned upright, before the background colour."""
     image = tf.cast(tf.io.decode_png(content, channels=4), tf.float32)
     colour, alpha = image[:, :, :3], image[:, :, 3:]
     # Where a file of fewer than 8 bits has no transparency, TensorFlow takes its largest value, such as 1, for opaque.
     num_bits = tf.cast(tf.io.decode_raw(tf.strings.substr(content, 24, 1), tf.uint8)[0], tf.float32)
     alpha = tf.where(tf.reduce_all(tf.equal(alpha, 2.0**num_bits - 1)), 255.0, alpha)
     background = tf.constant(settings.background, tf.float32)
-    return tf.floor((colour * alpha + background * (255 - alpha)) / 255 + 0.5)
+    image = tf.floor((colour * alpha + background * (255 - alpha)) / 255 + 0.5)
+    # EXIF data stand before the pixels or behind them; to look through all of a large file takes too long
+    end = tf.minimum(tf.strings.length(content), _PNG_EXIF_BYTES)
+    edges = (tf.strings.substr(content, 0, end), tf.strings.substr(content, -end, end))
+    return _turned(image, _orientation(tf.strings.join(edges)))

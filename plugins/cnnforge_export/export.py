@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnforge.data import decode, render
 from cnnforge.errors import CnnforgeError, ExportError
 from cnnforge.host import Entry, ExportFormatSpec, Options, import_deferred, read_resource
 from cnnforge.running import TrainedRun, now, recorded_packages
 from cnnforge.system import Reporter, captured_stderr, files
 from cnnforge_export import golden, parity
 from cnnforge_export.golden import SplitImages
+from cnnforge_export.image_kinds import image_kinds
 
 MIN_AGREEMENT = 0.95
 """Share of images to which a model with smaller numbers must give the same class, all but one image at least."""
@@ -25,6 +29,9 @@ MAX_LOST_ACCURACY = 0.02
 """How much lower the accuracy of a model with smaller numbers may be, or by one image at least."""
 
 DESCRIPTION = "export.json"
+DECODER = "photographs.py"
+"""The decoder of training, for the script to import."""
+
 _NUM_GOLDEN = 200
 _NUM_MEASURED = 2000
 _PACKAGES = ("cnnforge", "keras", "tensorflow", "numpy", "pillow", "onnx", "tf2onnx", "onnxruntime", "ai-edge-litert")
@@ -58,7 +65,7 @@ def export(
     """
     spec = entry.spec
     split = trained.resolved.recipe.evaluation.split
-    images = golden.read(trained, split, _NUM_GOLDEN)
+    images = golden.read(trained, split, _NUM_GOLDEN, spec.takes)
     expected = trained.predictor()(images.pixels)
     smaller = [str(value) for name in spec.lossy if (value := getattr(options, name))]
     with files.new_folder(out) as folder:
@@ -67,9 +74,20 @@ def export(
         golden.write(folder, images, expected, trained.class_names)
         facts = _describe(trained, spec, options)
         files.write_json(folder / DESCRIPTION, facts)
+        kinds = image_kinds()
+        untaken = {name: why for name, kind in kinds.items() if (why := golden.why_untaken(kind, spec.takes))}
+        taken = {name: kind for name, kind in kinds.items() if name not in untaken}
         reporter.say(f"Checking {len(images.names)} golden images of the {split} split, in a process of its own")
-        checks = list(_checks(folder, spec, images, expected))
+        reporter.say(f"         {len(taken)} kinds of image files")
+        checks = [*_checks(folder, spec, images, expected), _check_kinds(folder, spec, trained, taken)]
         facts["checks"] = [asdict(check) for check in checks]
+        facts["untried"] = images.untried
+        facts["untried_kinds"] = list(untaken)
+        if images.untried:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in images.untried.items())
+            reporter.say(f"Untried  golden photographs: {reasons}")
+        if untaken:
+            reporter.say(f"Untried  kinds of image files: {', '.join(sorted(set(untaken.values())))}")
         if smaller:
             facts["quantization"] = _require_alike(trained, folder, split)
         else:
@@ -98,6 +116,7 @@ def _convert(trained: TrainedRun, entry: Entry[ExportFormatSpec], options: Optio
     if not (folder / spec.file_name).exists():
         raise ExportError(f"{owner}: expected {spec.write} to write {spec.file_name}, received nothing of that name")
     (folder / parity.SCRIPT).write_bytes(script)
+    (folder / DECODER).write_text(inspect.getsource(sys.modules[render.__module__]), encoding="utf-8")
 
 
 def _describe(trained: TrainedRun, spec: ExportFormatSpec, options: Options) -> dict[str, Any]:
@@ -137,6 +156,19 @@ def _checks(folder: Path, spec: ExportFormatSpec, images: SplitImages, expected:
         found = parity.classify(folder, list(photographs.values()))
         wanted = expected[list(photographs)]
         yield parity.compare("photographs", list(photographs.values()), found, wanted, spec.tolerance)
+
+
+def _check_kinds(
+    folder: Path, spec: ExportFormatSpec, trained: TrainedRun, kinds: Mapping[str, bytes]
+) -> parity.Parity:
+    """Return how far the model and its script are from the network for each of these files, by name."""
+    expected = trained.predictor()(np.stack([decode(kind, trained.decoding).pixels for kind in kinds.values()]))
+    with tempfile.TemporaryDirectory() as name:
+        paths = [Path(name) / kind for kind in kinds]
+        for path, content in zip(paths, kinds.values(), strict=True):
+            path.write_bytes(content)
+        found = parity.classify(folder, [str(path) for path in paths])
+    return parity.compare("image kinds", list(kinds), found, expected, spec.tolerance)
 
 
 def _require_alike(trained: TrainedRun, folder: Path, split: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnforge.data import DecodedImage, decode, open_source
+from cnnforge.data import decode, open_source
 from cnnforge.running import RunImages, TrainedRun, split_lines
 
 PIXELS = "golden/pixels"
@@ -24,8 +25,16 @@ EXPECTED = "golden/expected.csv"
 MAX_PHOTOGRAPH_BYTES = 20_000_000
 """How much of an export the photographs may make up."""
 
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
-_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # not CMYK and 16 bits, which every decoder takes in its own way
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "GIF": ".gif",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "AVIF": ".avif",
+    "HEIF": ".heic",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +42,15 @@ class SplitImages:
     """Some images of one split.
 
     ``pixels`` has shape (images, height, width, channels), uint8; ``photographs`` holds, by
-    the number of the image, the file it was made from and its suffix, as far as these are JPEG or PNG and find room.
+    the number of the image, the file it was made from and its suffix, as far as the model takes these and they find
+    room; ``untried`` says why others are not there, and how many.
     """
 
     names: Sequence[str]
     labels: np.ndarray
     pixels: np.ndarray
     photographs: dict[int, tuple[bytes, str]]
+    untried: dict[str, int]
 
     @property
     def pixel_files(self) -> list[str]:
@@ -53,7 +64,12 @@ class SplitImages:
 
 
 def read(
-    trained: TrainedRun, split: str, limit: int, *, max_photograph_bytes: int = MAX_PHOTOGRAPH_BYTES
+    trained: TrainedRun,
+    split: str,
+    limit: int,
+    takes: str = "pixels",
+    *,
+    max_photograph_bytes: int = MAX_PHOTOGRAPH_BYTES,
 ) -> SplitImages:
     """Return images of a split, spread evenly over it, as the run's data source has them.
 
@@ -61,6 +77,7 @@ def read(
         trained: The run; its manifest says which image is in which split.
         split: ``train``, ``validation`` or ``test``.
         limit: How many at most.
+        takes: What the format's model takes, see ``ExportFormatSpec``.
         max_photograph_bytes: The room for the files they were made from, taken in their order.
 
     Raises:
@@ -72,26 +89,31 @@ def read(
     images = RunImages(open_source(trained.resolved), hint)
     pixels: list[np.ndarray] = []
     photographs: dict[int, tuple[bytes, str]] = {}
+    untried: Counter[str] = Counter()
     room = max_photograph_bytes
     for line in chosen:
         content = images.read(line["name"], line["sha256"])
         decoded = decode(content, trained.decoding)
-        photograph = _photograph(content, decoded)
-        if photograph and len(photograph[0]) <= room:
-            photographs[len(pixels)] = photograph
-            room -= len(photograph[0])
+        file = (png(content), ".png") if isinstance(content, np.ndarray) else (content, _SUFFIXES[decoded.format])
+        reason = why_untaken(file[0], takes) or ("without room" if len(file[0]) > room else None)
+        if reason:
+            untried[reason] += 1
+        else:
+            photographs[len(pixels)] = file
+            room -= len(file[0])
         pixels.append(decoded.pixels)
     labels = np.array([trained.class_names.index(line["class"]) for line in chosen])
-    return SplitImages([line["name"] for line in chosen], labels, np.stack(pixels), photographs)
+    return SplitImages([line["name"] for line in chosen], labels, np.stack(pixels), photographs, dict(untried))
 
 
-def _photograph(content: bytes | np.ndarray, decoded: DecodedImage) -> tuple[bytes, str] | None:
-    """Return an image as a file and its suffix, if it is one that every decoder reads alike."""
-    if isinstance(content, np.ndarray):
-        return png(content), ".png"
-    if decoded.format not in _SUFFIXES or decoded.is_animated or Image.open(io.BytesIO(content)).mode not in _MODES:
+def why_untaken(content: bytes, takes: str) -> str | None:
+    """Return what a file is that a model does not take; None where it does, or leaves decoding to its script."""
+    if takes != "files":
         return None
-    return content, _SUFFIXES[decoded.format]
+    image = Image.open(io.BytesIO(content))
+    if image.format not in ("JPEG", "MPO", "PNG"):
+        return image.format or "unnamed"
+    return "CMYK" if image.mode == "CMYK" else None
 
 
 def write(folder: Path, images: SplitImages, probabilities: np.ndarray, class_names: Sequence[str]) -> None:

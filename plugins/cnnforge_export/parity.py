@@ -19,6 +19,7 @@ import numpy as np
 from cnnforge.errors import ExportError
 
 SCRIPT = "classify.py"
+_HINT = "a script that decodes files takes read_photograph of photographs.py, which lies beside it"
 _FILES_A_PROCESS = 500  # command lines have a limit
 
 
@@ -54,12 +55,14 @@ class Parity:
         if self.num_other_class:
             raise ExportError(
                 f"expected the exported model to give every golden image its class, received another for"
-                f" {self.num_other_class} of {self.num_images} ({self.checked}), such as {self.other_class}"
+                f" {self.num_other_class} of {self.num_images} ({self.checked}), such as {self.other_class}",
+                hint=_HINT,
             )
         if self.tolerance is not None and not self.max_difference <= self.tolerance:
             raise ExportError(
                 f"expected probabilities within {self.tolerance:g} of the network's ({self.checked}), received a"
-                f" difference of {self.max_difference:.3g} for {self.worst_image}"
+                f" difference of {self.max_difference:.3g} for {self.worst_image}",
+                hint=_HINT,
             )
 
 
@@ -106,5 +109,5 @@ def _classify(folder: Path, images: Sequence[str], options: Sequence[str]) -> np
     rows = list(csv.reader(done.stdout.splitlines()))[1:]
     if done.returncode or [row[0] for row in rows] != list(images):
         reason = done.stderr.strip().splitlines()[-1:] or ["it printed no line for some files"]
-        raise ExportError(f"the exported model cannot be run in its own runtime: {reason[0][:300]}")
+        raise ExportError(f"the exported model cannot be run in its own runtime: {reason[0][:300]}", hint=_HINT)
     return np.array([row[2:] for row in rows], np.float32)

@@ -37,8 +37,12 @@ class BadImages(Problem):
     predictions: list[ImagePrediction]
 
 
-_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, GIF, WebP or BMP"}
-_BAD = {"name": "notes.txt", "error": "not an image, or damaged at the start"}
+_FILE = {
+    "type": "string",
+    "format": "binary",
+    "description": "JPEG, PNG, GIF, WebP, BMP, TIFF, AVIF, or HEIC with its extra",
+}
+_BAD = {"name": "notes.txt", "error": "not an image, but text"}
 
 
 def predict(limits: Limits, example: dict[str, Any]) -> dict[str, Any]:

@@ -47,9 +47,10 @@ def write(trained, path, options):
 CLASSIFY = """
 import csv, json, sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from PIL import Image
+from photographs import read_photograph
 
 here = Path(__file__).parent
 facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
@@ -67,8 +68,7 @@ def convolved(x, kernel, bias):
 table = csv.writer(sys.stdout)
 table.writerow(["file", "predicted", *facts["class_names"]])
 for name in sys.argv[1:]:
-    image = Image.open(name).convert("RGB").resize((facts["input"]["width"], facts["input"]["height"]), 2)
-    x = np.asarray(image) / np.float32(255)
+    x = read_photograph(Path(name).read_bytes(), SimpleNamespace(**facts["input"])) / np.float32(255)
     for kernel, bias in convolutions:
         x = convolved(x, kernel, bias)
     x = np.maximum(x.reshape(-1) @ dense[0] + dense[1], 0) @ head[0] + head[1]
@@ -198,9 +198,9 @@ def test_a_format_of_a_file_goes_through_the_same_gate(cli: Any, run: Path, arra
     done = cli(*export, "--json")
     assert done.code == 0, done.err
     facts = json.loads(done.out)
-    assert [(check["num_other_class"], check["tolerance"]) for check in facts["checks"]] == [(0, 1e-3)] * 2
+    assert [(check["num_other_class"], check["tolerance"]) for check in facts["checks"]] == [(0, 1e-3)] * 3
     assert (facts["artifact"], facts["options"]) == ("weights.npz", {"scale": 1.0})
-    assert set(facts["sha256"]) == {"weights.npz", "classify.py", "golden/expected.csv"}
+    assert set(facts["sha256"]) == {"weights.npz", "classify.py", "photographs.py", "golden/expected.csv"}
     refused = cli(*export, "--set", "scale=0.5", "--out", str(tmp_path / "half"))
     assert refused.code == 9
     assert "golden/pixels/" in refused.err

@@ -134,7 +134,7 @@ def read_csv(text: str) -> list[list[str]]:
 @pytest.mark.parametrize(("name", "chosen"), EXPORTS)
 def test_every_format_says_what_the_network_says(name: str, chosen: str, exported: Any) -> None:
     folder, facts = exported(name, chosen)
-    assert [check["checked"] for check in facts["checks"]] == ["pixels", "photographs"]
+    assert [check["checked"] for check in facts["checks"]] == ["pixels", "photographs", "image kinds"]
     for check in facts["checks"]:
         assert check["num_images"] > 10
         assert check["num_other_class"] == 0
@@ -236,7 +236,7 @@ def test_int8_is_calibrated_on_the_training_split(trained: Any, tmp_path: Path, 
 
 def test_the_files_are_those_that_the_description_lists(exported: Any) -> None:
     folder, facts = exported("classic", "onnx")
-    assert set(facts["sha256"]) == {"model.onnx", "classify.py", "golden/expected.csv"}
+    assert set(facts["sha256"]) == {"model.onnx", "classify.py", "photographs.py", "golden/expected.csv"}
     for name, digest in facts["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
@@ -251,7 +251,7 @@ def test_the_reference_names_every_key_and_file(exported: Any) -> None:
     paths = {path.relative_to(folder).as_posix() for path in folder.glob("*")} - {"golden"}
     paths |= {f"golden/{path.name}{'/' * path.is_dir()}" for path in (folder / "golden").iterdir()}
     assert paths - documented == set()
-    assert len(paths) == 6
+    assert len(paths) == 7
 
 
 def test_a_model_that_says_something_else_is_not_left_behind(trained: Any, tmp_path: Path, monkeypatch: Any) -> None:

@@ -141,6 +141,12 @@ def cnnforge_callbacks(run):
 
 
 @cnnforge.hookimpl
+def cnnforge_data_prepared(manifest):
+    if manifest.scanned.widths.max() < 8:
+        yield "Acme sees little in images of less than 8 pixels"
+
+
+@cnnforge.hookimpl
 def cnnforge_evaluated(predictions, pixels):
     surest = predictions.confidence.argmax(keepdims=True)
     return [f"Acme     surest of {predictions.names[surest[0]]}, mean pixel {pixels(surest).mean():.0f}"]

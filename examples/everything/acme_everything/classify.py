@@ -4,28 +4,20 @@ import csv
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from PIL import Image, ImageOps
+from photographs import read_photograph  # beside this script
 
 here = Path(__file__).parent
 facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
-size = (facts["input"]["width"], facts["input"]["height"])
+settings = SimpleNamespace(**facts["input"])
 weights = np.load(here / "weights.npz")
 table = csv.writer(sys.stdout, lineterminator="\n")
 table.writerow(["file", "predicted", *(f"p_{name}" for name in facts["class_names"])])
 for name in sys.argv[1:]:
-    photograph = Image.open(name)
-    if facts["input"]["interpolation"] != "nearest":  # JPEG files are reduced while they are decoded, as in training
-        photograph.draft(None, size[::-1] if photograph.getexif().get(0x0112, 1) >= 5 else size)
-    image = ImageOps.exif_transpose(photograph)
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        image = Image.new("RGB", opaque.size, tuple(facts["input"]["background"]))
-        image.paste(opaque, mask=opaque.getchannel("A"))
-    image = image.convert("L" if facts["input"]["channels"] == 1 else "RGB")
-    pixels = np.asarray(image.resize(size, Image.Resampling[facts["input"]["interpolation"].upper()]), np.float32)
-    x = (pixels.reshape(*size[::-1], -1) - 127.5) / np.sqrt(np.float32(5000))
+    pixels = read_photograph(Path(name).read_bytes(), settings).astype(np.float32)
+    x = (pixels - 127.5) / np.sqrt(np.float32(5000))
     windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(0, 1))
     maps = np.maximum(np.einsum("hwcij,ijcf->hwf", windows, weights["kernel"]) + weights["bias"], 0)
     outputs = maps.mean(axis=(0, 1)) @ weights["weights"] + weights["offset"]

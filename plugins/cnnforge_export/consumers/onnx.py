@@ -4,28 +4,19 @@ import csv
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from photographs import read_photograph  # beside this script
 
 here = Path(__file__).parent
 facts = json.loads((here / "export.json").read_text(encoding="utf-8"))
-size = (facts["input"]["width"], facts["input"]["height"])
+settings = SimpleNamespace(**facts["input"])
 session = onnxruntime.InferenceSession(here / "model.onnx")
 table = csv.writer(sys.stdout, lineterminator="\n")
 table.writerow(["file", "predicted", *(f"p_{name}" for name in facts["class_names"])])
 for name in sys.argv[1:]:
-    photograph = Image.open(name)
-    if facts["input"]["interpolation"] != "nearest":  # JPEG files are reduced while they are decoded, as in training
-        photograph.draft(None, size[::-1] if photograph.getexif().get(0x0112, 1) >= 5 else size)
-    image = ImageOps.exif_transpose(photograph)
-    if image.has_transparency_data:
-        opaque = image.convert("RGBA")
-        image = Image.new("RGB", opaque.size, tuple(facts["input"]["background"]))
-        image.paste(opaque, mask=opaque.getchannel("A"))
-    pixels = np.asarray(image.convert("L" if facts["input"]["channels"] == 1 else "RGB"))
-    images = pixels.reshape(1, *pixels.shape[:2], facts["input"]["channels"])
+    images = read_photograph(Path(name).read_bytes(), settings, is_resized=False)[None]
     probabilities = session.run(["probabilities"], {"images": images})[0][0]
     predicted = facts["class_names"][probabilities.argmax()]
     table.writerow([name, predicted, *(f"{p:.9g}" for p in probabilities)])

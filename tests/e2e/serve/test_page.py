@@ -88,7 +88,7 @@ def test_what_is_no_photograph_says_why(opened: Open) -> None:
     page = opened()
     page.set_input_files("#files", photograph("<b>notes</b>.txt", b"text"))
     answered(page, 1)
-    expect(page.locator(".entry.bad .name")).to_have_text("<b>notes</b>.txt: not an image, or damaged at the start")
+    expect(page.locator(".entry.bad .name")).to_have_text("<b>notes</b>.txt: not an image, but text")
     expect(page.get_by_role("status")).to_contain_text("no answer, not an image")
 
 

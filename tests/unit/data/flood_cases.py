@@ -33,6 +33,13 @@ def scans(side: int, number: int, *, between: bytes = b"", progressive: bool = T
     return plain[:-2] + number * (between + scan) + plain[-2:]
 
 
+def tiff_of_jpeg(jpeg: bytes, side: int) -> bytes:
+    """A grey TIFF file whose only strip is a JPEG file."""
+    tags = [(256, side), (257, side), (258, 8), (259, 7), (262, 1), (273, 8), (277, 1), (278, side), (279, len(jpeg))]
+    fields = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(jpeg)) + jpeg + struct.pack("<H", len(tags)) + fields + bytes(4)
+
+
 def in_jpeg(segments: bytes) -> bytes:
     return JPEG[:2] + segments + JPEG[2:]
 
@@ -78,6 +85,7 @@ _MEGABYTE = 2**20
 
 FLOODS = [
     refused("progressive JPEG of 16 megapixels, 28,000 scans", lambda: scans(4000, 28_000), "more than 62 JPEG scans"),
+    refused("TIFF of a JPEG of 99 scans", lambda: tiff_of_jpeg(scans(4000, 99), 4000), "too many JPEG scans in a TIFF"),
     refused("progressive JPEG of 64 pixels, 200,000 scans", lambda: scans(8, 200_000), "more than 500 JPEG scans"),
     refused("progressive JPEG of 49 megapixels, 40 scans", lambda: scans(7000, 40), "more than 32 JPEG scans"),
     refused(
@@ -122,6 +130,7 @@ NO_FLOODS: list[Case] = [
     accepted(
         "JPEG with a film behind it", lambda: encode(PICTURE, progressive=True, quality=95) + 100_000 * b"\xff\xda\0\2"
     ),
+    accepted("TIFF of JPEG strips", lambda: encode(PICTURE, "TIFF", compression="jpeg", quality=95), format="TIFF"),
     accepted("JPEG with a preview of many scans", lambda: in_jpeg(app_segments(scans(8, 5000)))),
     accepted("JPEG with 20 MB of further data", lambda: in_jpeg(app_segments(bytes(20 * _MEGABYTE)))),
     accepted("PNG in pieces of one byte", lambda: png_in_pieces(1), format="PNG", mean=0.0, largest=0),

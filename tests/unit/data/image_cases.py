@@ -218,9 +218,9 @@ CASES = [
     accepted("IMG10 GIF whatever its name", still_gif, format="GIF", mean=12, largest=60),
     accepted("IMG10 BMP whatever its name", lambda: encode(PICTURE, "BMP"), format="BMP", **EXACT),
     accepted("IMG10 WebP whatever its name", lambda: encode(PICTURE, "WEBP", lossless=True), format="WEBP", **EXACT),
-    refused("IMG11 TIFF", lambda: encode(PICTURE, "TIFF"), "unsupported format TIFF"),
-    refused("IMG11 AVIF", lambda: b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "unsupported format HEIC or AVIF"),
-    refused("IMG11 HEIC", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "unsupported format HEIC or AVIF"),
+    accepted("IMG11 TIFF", lambda: encode(PICTURE, "TIFF"), format="TIFF", **EXACT),
+    refused("IMG11 AVIF", lambda: b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "damaged: AVIF"),
+    refused("IMG11 HEIC", lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "damaged: HEIC"),
     refused("IMG11 SVG", lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', "unsupported format SVG"),
     refused("IMG11 PDF", lambda: encode(PICTURE, "PDF"), "unsupported format PDF"),
     refused(

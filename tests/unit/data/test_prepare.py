@@ -42,7 +42,7 @@ def damage(photographs: Photographs, num_images: int) -> list[str]:
 def test_bad_images_are_left_out_and_named(photographs: Photographs) -> None:
     bad = damage(photographs, 5)
     manifest = manifest_of(photographs)
-    assert manifest.faults() == dict.fromkeys(bad, "not an image, or damaged at the start")
+    assert manifest.faults() == dict.fromkeys(bad, "not an image, but text")
     assert manifest.splits[:5].tolist() == [-1] * 5
     assert manifest.summary()["num_images"] == 95
 

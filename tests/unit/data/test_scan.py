@@ -223,7 +223,7 @@ def test_bad_images_are_remembered_with_their_reason(photographs: Photographs) -
     first = photographs.scan()
     photographs.take_reads()
     added = photographs.add(1)
-    assert photographs.scan().scanned.reasons == first.scanned.reasons == {2: "not an image, or damaged at the start"}
+    assert photographs.scan().scanned.reasons == first.scanned.reasons == {2: "not an image, but text"}
     assert photographs.take_reads() == added
 
 

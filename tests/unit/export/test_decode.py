@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from PIL import Image
 
 from cnnforge.data.decoding import DecodeSettings, decode
 from cnnforge_export.decode import decode_files
+from cnnforge_export.golden import why_untaken
+from cnnforge_export.image_kinds import image_kinds
 
 HEIGHT, WIDTH = 40, 32
 
@@ -80,6 +84,29 @@ def test_png_files_of_every_kind() -> None:
 def test_grey_networks_get_grey_images() -> None:
     contents = [encoded(picture(120, 90)), encoded(picture(120, 90, "L")), encoded(picture(50, 60, "RGBA"), "PNG")]
     assert_same(contents, DecodeSettings(HEIGHT, WIDTH, channels=1))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_kind_of_file_that_is_taken_gives_the_pixels_of_training(channels: int) -> None:
+    taken = [content for content in image_kinds().values() if why_untaken(content, "files") is None]
+    assert len(taken) > 20
+    assert_same(taken, DecodeSettings(HEIGHT, WIDTH, channels, background=(200, 30, 90)))
+
+
+def test_exif_data_of_a_png_file_before_or_behind_its_pixels_turn_it() -> None:
+    behind = encoded(picture(150, 270), "PNG")
+    exif_chunk = exif(8, "<").tobytes().removeprefix(b"Exif\0\0")
+    chunk = (
+        struct.pack(">I", len(exif_chunk)) + b"eXIf" + exif_chunk + struct.pack(">I", zlib.crc32(b"eXIf" + exif_chunk))
+    )
+    behind = behind[:-12] + chunk + behind[-12:]
+    before = [encoded(picture(150, 270), "PNG", exif=exif(orientation, ">")) for orientation in range(1, 9)]
+    assert_same([*before, behind], DecodeSettings(HEIGHT, WIDTH))
+
+
+def test_cmyk_files_are_refused() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="received CMYK"):
+        decode_files(tf.constant([encoded(picture(20, 20, "CMYK"))]), DecodeSettings(HEIGHT, WIDTH))
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "WEBP"])

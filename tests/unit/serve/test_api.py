@@ -39,7 +39,7 @@ def test_many_images_in_their_order_and_the_bad_ones_among_them(server: Running)
     assert [p["name"] for p in (one, two, three)] == ["1.jpg", "2.txt", "3.png"]
     assert one["probabilities"] == expected(server.service.trained, JPEG)
     assert three["probabilities"] == expected(server.service.trained, PNG)
-    assert two == {"name": "2.txt", "error": "not an image, or damaged at the start"}
+    assert two == {"name": "2.txt", "error": "not an image, but text"}
 
 
 def test_explain_gives_a_transparent_picture_of_the_class(server: Running) -> None:
