@@ -27,8 +27,8 @@ class ScannedImages:
     ``sha256`` (images, 32) uint8; ``widths`` and ``heights`` int32, upright, in pixels; ``formats`` index into
     :data:`FORMAT_NAMES`; ``perceptual_hashes`` uint64; ``reasons``: row to why it is unusable. Of the stored pixels:
     ``lows`` and ``highs`` uint8, its darkest and brightest value; ``is_one_colour`` and ``is_grey`` bool. Of the file,
-    bool: ``is_animated``; ``is_transparent``, if only in part; ``is_deep``, grey with more than 8 bits. ``checksums`` of
-    the kept pixels, uint64, 0 where none are kept.
+    bool: ``is_animated``; ``is_transparent``, if only in part; ``is_deep``, grey with more than 8 bits. ``checksums``,
+    uint64: of the kept pixels, 0 where none are kept.
     """
 
     sha256: np.ndarray
