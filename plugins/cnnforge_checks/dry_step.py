@@ -31,6 +31,7 @@ _MAX_CLASSES = 1000  # for which there are answers
 _MAX_TRIED = 8  # classes whose answers are made wrong one by one
 _SURE = 0.999
 _TOLERANCE = 1e-2  # of a sum of probabilities that were computed in bfloat16
+_THRESHOLD = """--set 'training.metrics=["accuracy", {{name="{}", average="macro", threshold=0.5}}]'"""
 _OWN_STEPS = ("train_step", "test_step", "compute_metrics", "metrics")
 _FITTING_LOSS = "take the loss that fits the classes: --set training.loss=auto"
 _ACCURACY = (
@@ -54,7 +55,8 @@ def check_network(run: Run, model: keras.Model, registry: Registry) -> None:
     facts = run.directory.read_run() if run.directory.run_json.is_file() else {}
     if "data" in facts and not facts["data"]["splits"].get("validation"):
         figures = {name: figure for name, figure in figures.items() if not name.startswith("val_")}
-    is_complete = all(getattr(type(model), name) is getattr(keras.Model, name) for name in _OWN_STEPS)
+    has_own_steps = any(getattr(type(model), name) is not getattr(keras.Model, name) for name in _OWN_STEPS)
+    is_complete = not has_own_steps and isinstance(getattr(model, "output_shape", None), tuple)
     for i, component in enumerate(training.callbacks):
         callback = _watching(i, component)
         check_kind(training, callback)
@@ -200,6 +202,8 @@ def _check_loss(training: TrainingSection, answers: Answers) -> None:
 def _check_metric(training: TrainingSection, index: int, component: Component, answers: Answers) -> None:
     """Refuse a metric that fails, or that says the same of right and of wrong answers."""
     key, name, sizes = f"training.metrics[{index}]", component.name, _sizes(answers)
+    has_threshold = answers.right.shape[1] == 1 and keras_names.normalise(name) in ("f1score", "fbetascore")
+    hint = _THRESHOLD.format(name) if has_threshold else _ACCURACY
     only = training.model_copy(update={"metrics": (component,)})
     try:
         dry_run = DryRun(training, answers, components.build_metrics(only))
@@ -210,11 +214,13 @@ def _check_metric(training: TrainingSection, index: int, component: Component, a
     except RecipeError:
         raise
     except Exception as error:
-        raise RecipeError(f"{key}: {name} cannot be computed {sizes}: {_first_line(error)}", _ACCURACY) from error
+        raise RecipeError(f"{key}: {name} cannot be computed {sizes}: {_first_line(error)}", hint) from error
     if any(np.ndim(value) for value in right):
         raise RecipeError(
             f"{key}: expected one figure, received one for each class or threshold of {name}",
-            hint=f'ask for their mean where the metric has one: average="macro"; or {_ACCURACY}',
+            hint=hint
+            if has_threshold
+            else f'take their mean where the metric has one, average="macro", or: {_ACCURACY}',
         )
     if ":" in name:
         return
@@ -222,13 +228,13 @@ def _check_metric(training: TrainingSection, index: int, component: Component, a
         raise RecipeError(
             f"{key}: expected a metric that tells right answers from wrong ones, received {name}, which is"
             f" {right[0]:.4g} for right ones and {wrong[0]:.4g} for wrong ones, {sizes}",
-            hint=_ACCURACY,
+            hint=hint,
         )
     if "accuracy" in keras_names.normalise(name) and not np.allclose([*right, *wrong], [1, 0], atol=1e-6):
         raise RecipeError(
             f"{key}: expected an accuracy of 1 for right answers and 0 for wrong ones, received {name}, which is"
             f" {right[0]:.4g} and {wrong[0]:.4g}, {sizes}",
-            hint=_ACCURACY,
+            hint=hint,
         )
 
 

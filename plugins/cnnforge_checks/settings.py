@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from cnnforge.errors import RecipeError
 from cnnforge.evaluation import measure_specs
 from cnnforge.host import Registry
@@ -84,7 +86,11 @@ def figures_of_recipe(training: TrainingSection, registry: Registry) -> Figures:
             is_own = metric.name in keras_names.OWN_NAMES["metrics"]
             key = f"training.metrics[{i}]"
             name = metric.name if is_own else keras_names.find(key, "metrics", metric.name).default_name
-        by_name[name] = Figure("max" if name == "accuracy" else "", True)
+        num_before = sum(re.fullmatch(rf"{re.escape(name)}(_\d+)?", other) is not None for other in by_name)
+        if num_before:  # Keras numbers what has one name, and then knows no direction of it
+            by_name[f"{name}_{num_before}"] = Figure()
+        else:
+            by_name[name] = Figure("max" if name == "accuracy" else "", True)
     by_name |= {f"val_{name}": figure for name, figure in by_name.items() if name != "learning_rate"}
     return Figures(with_measures(by_name, training, registry), is_complete)
 

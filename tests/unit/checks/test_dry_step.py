@@ -131,6 +131,15 @@ def test_what_does_not_fit_the_network_is_refused(num_classes, text, expected, n
         check(networks[num_classes], text)
 
 
+@pytest.mark.parametrize(
+    "metrics", ['["F1Score"]', '[{name="fbeta_score", average="macro"}]', '["CategoricalAccuracy"]']
+)
+def test_the_hint_for_a_metric_works_when_it_is_pasted(metrics, networks):
+    with pytest.raises(RecipeError) as refused:
+        check(networks[2], f"metrics={metrics}")
+    check(networks[2], "\n".join(re.findall(r"--set 'training\.(.*?)'", str(refused.value.hint))))
+
+
 @pytest.mark.parametrize("num_classes", [2, 3, 7])
 @pytest.mark.parametrize(
     "text",

@@ -53,6 +53,8 @@ def registry() -> Registry:
         ),
         (f'best="macro_f1"\ncallbacks=[{{{EARLY}, monitor="val_macro_f1", mode="min"}}]', "expected mode=max"),
         (f'best="accuracy"\ncallbacks=[{{{EARLY}, restore_best_weights=true}}]', "training.best=accuracy and"),
+        (f'metrics=["AUC", "AUC"]\ncallbacks=[{{{EARLY}, monitor="val_auc_1"}}]', "expected mode 'min' or 'max'"),
+        (f'metrics=["AUC", "AUC"]\ncallbacks=[{{{EARLY}, monitor="val_auc_2"}}]', "Did you mean 'val_auc_1'"),
         ('schedule="cosine"\ncallbacks=["ReduceLROnPlateau"]', "training.schedule=cosine and ReduceLROnPlateau"),
         ('callbacks=[{name="LearningRateScheduler", schedule="cosine"}]', "takes a function"),
         ('callbacks=["LambdaCallback"]', "takes a function"),
@@ -83,6 +85,7 @@ def test_what_cannot_be_meant_is_refused(text, expected, registry):
         'callbacks=[{name="ModelCheckpoint", filepath="a/{epoch:02d}-{val_loss:.2f}.keras", monitor="unused"}]',
         'callbacks=["ReduceLROnPlateau", "TerminateOnNaN"]',
         'schedule="cosine"\ncallbacks=["EarlyStopping"]',
+        f'metrics=["AUC", "AUC", "AUC"]\ncallbacks=[{{{EARLY}, monitor="val_auc_2", mode="max"}}]',
         'loss={name="binary_crossentropy", label_smoothing=0.1, from_logits=false}',
     ],
 )
