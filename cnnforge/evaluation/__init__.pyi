@@ -1,5 +1,9 @@
 from .answers import Ranked as Ranked, answer as answer, rank as rank
-from .epoch_measures import EpochMeasures as EpochMeasures, best_epoch_figures as best_epoch_figures
+from .epoch_measures import (
+    EpochMeasures as EpochMeasures,
+    best_epoch_figures as best_epoch_figures,
+    restored_figures as restored_figures,
+)
 from .evaluation import (
     most_doubtful as most_doubtful,
     predict_rows as predict_rows,

@@ -13,7 +13,7 @@ from cnnforge.evaluation.evaluation import predict_rows
 from cnnforge.evaluation.measure_table import asked_measures, take
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.host import Entry, MeasureSpec, Registry
-from cnnforge.network import Predictor
+from cnnforge.network import Predictor, components
 from cnnforge.recipe import TrainingSection
 from cnnforge.system import process_position
 
@@ -75,6 +75,24 @@ def best_epoch_figures(training: TrainingSection, registry: Registry) -> list[tu
     names = [training.best] if training.best else _BY_DEFAULT
     figures = [(f"val_{name}", catalogue.get(name).spec.better == "higher") for name in names]
     return figures if training.best else [*figures, ("loss", False)]
+
+
+def restored_figures(training: TrainingSection, registry: Registry) -> list[tuple[str, bool]]:
+    """Return the figure by which a callback of the recipe restores weights, for that epoch's are what is to be kept.
+
+    Empty if there is none, or the recipe says itself what chooses the best epoch.
+    """
+    wanted = [c.arguments for c in training.callbacks if c.arguments.get("restore_best_weights")]
+    if training.best or not wanted:
+        return []
+    monitor, mode = wanted[-1].get("monitor", "val_loss"), wanted[-1].get("mode", "auto")
+    name, measures = monitor.removeprefix("val_"), registry.catalogue(MeasureSpec).entries
+    if mode == "auto" and name in measures:
+        mode = "max" if measures[name][0].spec.better == "higher" else "min"
+    elif mode == "auto":
+        by_name = {metric.name: metric for metric in components.build_metrics(training) if metric != "accuracy"}
+        mode = "max" if getattr(by_name.get(name), "_direction", "down") == "up" else "min"
+    return [(monitor, mode == "max")]
 
 
 def _check(wanted: Sequence[Entry[MeasureSpec]], data: PreparedData) -> None:

@@ -63,14 +63,16 @@ def measure_specs(registry: Registry) -> dict[str, MeasureSpec]:
 
 
 def asked_measures(training: TrainingSection, registry: Registry) -> list[Entry[MeasureSpec]]:
-    """Return the measures that a recipe asks for after each epoch.
+    """Return the measures that a recipe asks for after each epoch, plugins having checked the whole of ``[training]``.
 
     A command that trains calls it before Keras is imported; one that only uses what was trained does without them.
 
     Raises:
+        RecipeError: Settings do not fit one another.
         UnknownNameError: No plugin brings one of them.
         NameConflictError: Several plugins bring it.
     """
+    list(registry.host.collect("cnnforge_training_settings", training=training, registry=registry))
     names = [*(training.epoch_measures or ()), training.best]
     return [registry.catalogue(MeasureSpec).get(name) for name in dict.fromkeys(names) if name is not None]
 

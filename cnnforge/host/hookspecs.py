@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnforge.data import Manifest
     from cnnforge.evaluation import Predictions
     from cnnforge.host.registry import Registry
+    from cnnforge.recipe import TrainingSection
     from cnnforge.running import Run
 
 PROJECT = "cnnforge"
@@ -46,13 +47,21 @@ globals().update({kind.hook: _hook_of(kind) for kind in KINDS.values()})
 
 
 @hookspec
-def cnnforge_model_built(run: Run, model: keras.Model) -> Iterable[str]:  # type: ignore[empty-body]
+def cnnforge_training_settings(training: TrainingSection, registry: Registry) -> Iterable[str]:  # type: ignore[empty-body]
+    """Return nothing; raise a ``RecipeError`` where settings of ``[training]`` do not fit one another.
+
+    Asked by every command that trains, before Keras is imported; light.
+    """
+
+
+@hookspec
+def cnnforge_model_built(run: Run, model: keras.Model, registry: Registry) -> Iterable[str]:  # type: ignore[empty-body]
     """Return lines that say how this plugin has changed the computing of training steps, for the run's conditions.
 
     Asked right after a model was compiled to be trained or to have its speed measured, and again where a run compiles
     it anew (fine-tuning): an implementation may change how training steps are computed, never what. A resumed run
     whose first lines are others than before says that its bits may be too. ``run.directory`` is an empty folder
-    where there is no run but a measurement.
+    where there is no run but a measurement. A ``RecipeError`` ends the run: recipe and network do not fit.
     """
 
 

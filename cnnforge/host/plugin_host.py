@@ -126,13 +126,16 @@ class PluginHost:
         """Yield ``(plugin id, item)`` for everything that the plugins return from a hook.
 
         A plugin that raises, or returns something that is no iterable, is marked broken and the others go on.
+
+        Raises:
+            RecipeError: A plugin says that its user's settings are wrong.
         """
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             plugin_id = implementation.plugin_name
             accepted = {name: arguments[name] for name in implementation.argnames}
             try:
                 items = list(implementation.function(**accepted))
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, RecipeError):
                 raise
             except BaseException as error:
                 self.mark_broken(plugin_id, f"hook {hook} failed: {type(error).__name__}: {error}", error)

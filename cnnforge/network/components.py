@@ -60,11 +60,23 @@ def build_loss(training: TrainingSection, num_classes: int) -> Any:
 
 
 def build_metrics(training: TrainingSection) -> list[Any]:
-    """Return the metrics; ``accuracy`` is left for Keras to fit to the model's output."""
+    """Return the metrics; ``accuracy`` is left for Keras to fit to the model's output.
+
+    One without a name gets it from its class. Keras by itself would number it: ``auc_2`` in the third network of a
+    process, so that a callback that monitors ``val_auc`` would find nothing.
+    """
     return [
-        "accuracy" if c.name == "accuracy" else _build(f"training.metrics[{i}]", "metrics", c)
+        "accuracy" if c.name == "accuracy" else _metric(f"training.metrics[{i}]", c)
         for i, c in enumerate(training.metrics)
     ]
+
+
+def _metric(key: str, component: Component) -> Any:
+    factory = _factory(key, "metrics", component)
+    parameter = inspect.signature(factory).parameters.get("name")
+    is_numbered = parameter is not None and parameter.default is None
+    name = {"name": keras_index.snake_case(factory.__name__)} if is_numbered else {}
+    return _build(key, "metrics", component, fallback=name)
 
 
 def build_callbacks(training: TrainingSection) -> list[keras.callbacks.Callback]:

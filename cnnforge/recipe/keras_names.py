@@ -11,6 +11,7 @@ import ast
 import difflib
 import functools
 import importlib.util
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,16 +35,26 @@ _BASE_CLASSES = frozenset({"Optimizer", "LearningRateSchedule", "Loss", "Metric"
 
 @dataclass(frozen=True, slots=True)
 class KerasClass:
-    """A public class of Keras: its name, the arguments of its constructor (None: unknown), those without a default."""
+    """A public class of Keras: its name, the arguments of its constructor (None: unknown), those without a default.
+
+    ``default_name`` is what an object is called that is given no name.
+    """
 
     name: str
     arguments: frozenset[str] | None
     required: frozenset[str] = frozenset()
+    default_name: str = ""
 
 
 def normalise(name: str) -> str:
     """Return a name as it is compared: ``"binary_crossentropy"`` and ``"BinaryCrossentropy"`` are one."""
     return name.lower().replace("_", "").replace("-", "")
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras calls its objects by default: ``"MeanIoU"`` gives ``"mean_io_u"``."""
+    words = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 def check(key: str, kind: str, name: str, arguments: Mapping[str, Any]) -> None:
@@ -123,14 +134,16 @@ def _parsed(path: Path) -> list[ast.stmt]:
 
 def _describe(name: str, constructor: ast.arguments | None) -> KerasClass:
     if constructor is None:
-        return KerasClass(name, None)
+        return KerasClass(name, None, default_name=snake_case(name))
     positional = [a.arg for a in constructor.args if a.arg != "self"]
     by_keyword = [a.arg for a in constructor.kwonlyargs]
     required = [
         *positional[: len(positional) - len(constructor.defaults)],
         *(name for name, value in zip(by_keyword, constructor.kw_defaults, strict=True) if value is None),
     ]
-    return KerasClass(name, frozenset([*positional, *by_keyword]), frozenset(required))
+    defaults = dict(zip(reversed(positional), reversed(constructor.defaults), strict=False))
+    default_name = getattr(defaults.get("name"), "value", None) or snake_case(name)
+    return KerasClass(name, frozenset([*positional, *by_keyword]), frozenset(required), default_name)
 
 
 def _constructor(node: ast.ClassDef, definitions: Mapping[str, ast.ClassDef]) -> ast.arguments | None:

@@ -9,7 +9,7 @@ import keras
 
 from cnnforge.data import Feed, PreparedData
 from cnnforge.errors import TrainingError
-from cnnforge.evaluation import EpochMeasures, best_epoch_figures
+from cnnforge.evaluation import EpochMeasures, best_epoch_figures, restored_figures
 from cnnforge.host import Registry
 from cnnforge.network import compile_model, components
 from cnnforge.running.checkpointing import Checkpointing, build_state
@@ -60,7 +60,8 @@ def fit(
     directory, training = run.directory, run.resolved.recipe.training
     measures = EpochMeasures(training, registry, data, reporter.warn)
     log = MetricsLog(directory.metrics)
-    best = BestWeights(directory.checkpoints, best_epoch_figures(training, registry))
+    figures = best_epoch_figures(training, registry)
+    best = BestWeights(directory.checkpoints, figures, restored_figures(training, registry))
     to_come = phases(run.resolved)[0 if start is None else start.phase :]
     for phase in to_come:
         if phase.number:

@@ -109,7 +109,7 @@ def trainable_model(
 def tell_of_model(run: Run, registry: Registry, model: keras.Model) -> dict[str, list[str]]:
     """Let plugins change how a compiled model computes its training steps; return what they say of that, by id."""
     steps: dict[str, list[str]] = {}
-    for plugin, line in registry.host.collect("cnnforge_model_built", run=run, model=model):
+    for plugin, line in registry.host.collect("cnnforge_model_built", run=run, model=model, registry=registry):
         steps.setdefault(plugin, []).append(line)
     return steps
 

@@ -95,33 +95,42 @@ class MetricsLog(keras.callbacks.Callback):  # type: ignore[misc]
 class BestWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps the weights of the best epoch.
 
-    A figure that is not finite is never the best. Every epoch has a file of its own, so that no checkpoint ever names
-    weights that were overwritten; ``weights`` is what ``run.json`` says of it.
+    A figure that is not finite is never the best; among equal ones that of the lowest validation loss is. Every epoch
+    has a file of its own, so that no checkpoint ever names weights that were overwritten; ``weights`` is what
+    ``run.json`` says of it.
 
     Args:
         folder: Where the weights are kept.
         figures: What is compared, as ``metrics.jsonl`` names it, and whether higher is better; of several the first
             that an epoch has.
+        restored: The same in place of it, where a callback restores weights by a figure of its own.
     """
 
-    def __init__(self, folder: Path, figures: Sequence[tuple[str, bool]]) -> None:
+    def __init__(
+        self, folder: Path, figures: Sequence[tuple[str, bool]], restored: Sequence[tuple[str, bool]] = ()
+    ) -> None:
         super().__init__()
         self.weights: dict[str, Any] = {}
         self._folder = folder
-        self._figures = figures
-        self._best = -math.inf
+        self._before = figures
+        self._figures = restored or figures
+        self._best: tuple[float, ...] = (-math.inf, -math.inf)
 
     def get_state(self) -> dict[str, Any]:
         """Return which epoch is the best so far and its score."""
         return {"weights": self.weights, "best": self._best}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from there; a run that began when the first among equals was kept keeps to that."""
         self.weights, self._best = state["weights"], state["best"]
+        if not isinstance(self._best, tuple):
+            self._best, self._figures = (self._best,), self._before
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        score = self._score(logs or {})
-        if math.isfinite(score) and score > self._best:
+        figures = logs or {}
+        loss = float(figures.get("val_loss", figures.get("loss", math.inf)))
+        score = (self._score(figures), -loss if math.isfinite(loss) else -math.inf)[: len(self._best)]
+        if math.isfinite(score[0]) and score > self._best:
             path = self._folder / f"best-{epoch + 1:04}.npz"
             self.weights = {"epoch": epoch + 1, "file": path.name, "sha256": save_weights(self.model, path)}
             self._best = score

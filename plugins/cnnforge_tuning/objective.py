@@ -52,12 +52,18 @@ def objective_of(tuning: TuningOptions, registry: Registry) -> Objective:
     measures, and for a metric of Keras by its name.
 
     Raises:
-        RecipeError: The name does not tell the direction.
+        RecipeError: The name does not tell the direction, or ``direction`` contradicts it.
         NameConflictError: Several plugins bring the measure.
     """
     name, measure = tuning.objective, measure_of(tuning, registry)
     if measure is not None and name not in _OF_TRAINING:
         name = f"val_{measure.name}"
+    if measure is not None and tuning.direction == ("min" if measure.better == "higher" else "max"):
+        raise RecipeError(
+            f"expected the better direction of {name}, of which a {measure.better} one is better, received"
+            f" tuning.direction={tuning.direction}",
+            hint="leave it to the table of measures: --set tuning.direction=auto",
+        )
     if tuning.direction != "auto":
         return Objective(name, tuning.direction == "max")
     if measure is not None:

@@ -6,7 +6,7 @@ import math
 from contextlib import ExitStack
 from typing import Any
 
-from cnnforge.errors import CnnforgeError, DataError, RecipeError
+from cnnforge.errors import CnnforgeError, DataError, RecipeError, did_you_mean
 from cnnforge.recipe import Recipe
 from cnnforge.report import count, duration, size
 from cnnforge.running import provenance
@@ -161,7 +161,7 @@ def _check(plan: Plan, facts: Facts) -> None:
     if plan.objective.name not in facts.metrics:
         raise RecipeError(
             f"expected tuning.objective to be measured in every epoch, received {plan.objective.name}."
-            f" Measured: {', '.join(facts.metrics)}",
+            f"{did_you_mean(plan.objective.name, facts.metrics)} Measured: {', '.join(facts.metrics)}",
             hint="add it to training.metrics",
         )
 

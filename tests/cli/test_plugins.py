@@ -31,6 +31,7 @@ BROKEN = {
 
 BUILT_IN = (
     "catsdogs",
+    "checks",
     "compare",
     "data",
     "directory",

@@ -121,7 +121,7 @@ def test_measures_after_each_epoch_change_nothing_but_what_they_add_and_are_resu
     added = ("val_brier_score", "val_matthews_correlation")
     lines = figures(whole)
     assert [{key: line[key] for key in line if key not in added} for line in lines] == figures(plain)
-    best = max(lines, key=lambda line: (line["val_matthews_correlation"], -line["epoch"]))
+    best = max(lines, key=lambda line: (line["val_matthews_correlation"], -line["val_loss"]))
     assert whole.read_run()["best_epoch"] == best["epoch"]
     measured = whole.read_evaluation()["measures"]
     assert [measured[name.removeprefix("val_")] for name in added] == [best[name] for name in added]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cnnforge.errors import NameConflictError, RecipeError, UnknownNameError
-from cnnforge.evaluation import EpochMeasures, asked_measures, best_epoch_figures
+from cnnforge.evaluation import MEASURES, EpochMeasures, asked_measures, best_epoch_figures, restored_figures
 from cnnforge.host import PluginHost, Registry
 from cnnforge.recipe import TrainingSection
 from cnnforge.training import BestWeights
@@ -96,6 +96,70 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path, is_higher_better, valu
     for number, value in enumerate(values):
         found.on_epoch_end(number, {"val_accuracy": number} | ({} if value is None else {"val_acme": value}))
     assert found.weights["epoch"] == best
+
+
+def best_epoch(folder, lines, state=None, restored=()) -> int:
+    found = BestWeights(folder, [("val_accuracy", True), ("val_loss", False), ("loss", False)], restored)
+    found.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    if state is not None:
+        found.set_state(state)
+    for number, line in enumerate(lines):
+        found.on_epoch_end(number, line)
+    return found.weights["epoch"]
+
+
+EQUAL = [{"val_accuracy": 0.5, "val_loss": loss} for loss in (0.75, 0.5, 0.25, 0.625)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "best"),
+    [
+        (EQUAL, 3),
+        ([*EQUAL, {"val_accuracy": 0.625, "val_loss": 9.0}], 5),
+        ([{"val_accuracy": 0.5, "val_loss": float("nan")}, *EQUAL[:2]], 3),
+        ([{"val_accuracy": 0.5, "loss": loss} for loss in (0.5, 0.25)], 2),
+        ([{"val_accuracy": 0.5}, {"val_accuracy": 0.5}], 1),
+    ],
+)
+def test_among_equals_the_epoch_of_the_lowest_loss_is_best(tmp_path, lines, best):
+    assert best_epoch(tmp_path, lines) == best
+
+
+def test_a_run_that_began_when_the_first_among_equals_was_kept_goes_on_so(tmp_path):
+    before = {"weights": {"epoch": 1}, "best": 0.5}
+    assert best_epoch(tmp_path, EQUAL, before) == 1
+    assert best_epoch(tmp_path, EQUAL, before, restored=[("val_loss", False)]) == 1
+    assert best_epoch(tmp_path, [{"val_accuracy": 0.75, "val_loss": 9.0}], before) == 1  # its own first epoch
+    found = BestWeights(tmp_path, [("val_accuracy", True)])
+    found.set_state(before)
+    assert found.get_state()["best"] == (0.5,)  # which the next checkpoint keeps
+
+
+def test_the_epoch_whose_weights_a_callback_restores_is_best(tmp_path):
+    lines = [{"val_accuracy": 0.5, "val_loss": 0.25}, {"val_accuracy": 0.75, "val_loss": 0.5}]
+    assert best_epoch(tmp_path, lines) == 2
+    assert best_epoch(tmp_path, lines, restored=[("val_loss", False)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"restore_best_weights": True}, [("val_loss", False)]),
+        ({"restore_best_weights": True, "monitor": "val_accuracy"}, [("val_accuracy", True)]),
+        ({"restore_best_weights": True, "monitor": "val_auc"}, [("val_auc", True)]),
+        ({"restore_best_weights": True, "monitor": "val_mean_squared_error"}, [("val_mean_squared_error", False)]),
+        ({"restore_best_weights": True, "monitor": "val_acme", "mode": "max"}, [("val_acme", True)]),
+        ({"restore_best_weights": False}, []),
+        ({}, []),
+    ],
+)
+def test_a_callback_that_restores_weights_says_by_which_figure(arguments, expected):
+    registry = registry_of(MEASURES)
+    training = TrainingSection(
+        metrics=("accuracy", "AUC", "MeanSquaredError"), callbacks=({"name": "EarlyStopping", **arguments},)
+    )
+    assert restored_figures(training, registry) == expected
+    assert restored_figures(training.model_copy(update={"best": "loss"}), registry) == []
 
 
 @pytest.mark.parametrize("setting", [{"epoch_measures": ("acme",)}, {"best": "acme"}])

@@ -10,7 +10,7 @@ import pytest
 
 import cnnforge
 from cnnforge import scaffold
-from cnnforge.errors import PluginError
+from cnnforge.errors import PluginError, RecipeError
 from cnnforge.host import hookspecs, plugin_host as host_module
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
@@ -235,6 +235,19 @@ def test_registering_a_plugin_by_hand_raises_if_it_does_not_fit():
         PluginHost().register(plugin, "mine:main")
 
 
+def test_what_a_plugin_says_of_the_users_settings_ends_the_command_and_breaks_no_plugin():
+    class Strict:
+        @cnnforge.hookimpl
+        def cnnforge_training_settings(self):
+            raise RecipeError("expected another loss")
+
+    host = PluginHost()
+    host.register(Strict(), "strict:main")
+    with pytest.raises(RecipeError, match="another loss"):
+        list(host.collect("cnnforge_training_settings", training=None, registry=None))
+    assert host.broken() == []
+
+
 class LaterHooks:
     """The hooks of a later version: each of them has gained an argument."""
 
@@ -277,7 +290,10 @@ class LaterHooks:
     def cnnforge_executors(self, later): ...
 
     @hookspecs.hookspec
-    def cnnforge_model_built(self, run, model, later): ...
+    def cnnforge_training_settings(self, training, registry, later): ...
+
+    @hookspecs.hookspec
+    def cnnforge_model_built(self, run, model, registry, later): ...
 
     @hookspecs.hookspec
     def cnnforge_callbacks(self, run, later): ...

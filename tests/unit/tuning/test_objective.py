@@ -35,6 +35,17 @@ def test_an_unknown_metric_needs_a_direction():
     assert objective_of(TuningOptions(objective="val_score", direction="min"), REGISTRY).direction == "min"
 
 
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [("val_accuracy", "min"), ("val_loss", "max"), ("macro_f1", "min"), ("val_brier_score", "max")],
+)
+def test_the_worse_direction_of_a_measure_is_refused(name, direction):
+    with pytest.raises(RecipeError, match=f"tuning.direction={direction}"):
+        objective_of(TuningOptions(objective=name, direction=direction), REGISTRY)
+    right = "max" if direction == "min" else "min"
+    assert objective_of(TuningOptions(objective=name, direction=right), REGISTRY).direction == right
+
+
 def test_what_is_not_finite_is_never_the_best():
     accuracy, loss = Objective("val_accuracy", is_max=True), Objective("val_loss", is_max=False)
     values = [math.nan, 0.5, 0.7, math.inf, -math.inf]
