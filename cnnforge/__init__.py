@@ -1,12 +1,13 @@
 """CNNForge: train, tune and ship image classifiers; everything with a name is a plugin.
 
-These names are the public interface for plugin authors. None of them imports Keras, TensorFlow or NumPy; what does
-(:func:`head`) imports it when called.
+Who trains calls :func:`run`, :func:`load`, :func:`tune` and what stands beside them; who writes plugins uses the specs.
+Importing this imports neither Keras nor TensorFlow nor NumPy; what needs them imports them when it is called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -35,6 +36,18 @@ from cnnforge.system import cache_dir
 if TYPE_CHECKING:
     import keras
 
+    from cnnforge.interface import (
+        Run,
+        check,
+        compare,
+        load,
+        open_data,
+        reproduce,
+        run,
+        runs,
+        tune,
+    )
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -55,16 +68,33 @@ __all__ = [
     "Options",
     "RecipeSpec",
     "ReportSectionSpec",
+    "Run",
     "SearchAlgorithmSpec",
     "SettingsSpec",
     "Tune",
     "cache_dir",
+    "check",
+    "compare",
     "head",
     "hookimpl",
+    "load",
     "natural_key",
+    "open_data",
     "open_files",
+    "reproduce",
+    "run",
+    "runs",
+    "tune",
     "wants_pretrained",
 ]
+
+_OF_USERS = ["Predictions", "Run", "check", "compare", "load", "open_data", "reproduce", "run", "runs", "tune"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_USERS:
+        raise AttributeError(f"module 'cnnforge' has no attribute {name!r}")
+    return getattr(importlib.import_module("cnnforge.interface"), name)
 
 
 def head(x: keras.KerasTensor, num_classes: int, *, name: str = "probabilities") -> keras.KerasTensor:

@@ -2,12 +2,13 @@
 
 A block stands between ``<!-- generated: KIND ARGUMENT -->`` and ``<!-- end -->``. Kinds: ``commands``, ``settings
 SECTION``, ``options ARCHITECTURE_SOURCE_OR_EXECUTOR``, ``hooks``, ``arguments CLASS``, ``errors``, ``file PATH``,
-``reliability PART`` of what ``make reliability`` measured, and ``new PATH``, a file that ``cnnforge new plugin``
-writes. A test checks that every block is up to date.
+``python MODULE:NAME``, ``reliability PART`` of what ``make reliability`` measured, and ``new PATH``, a file that
+``cnnforge new plugin`` writes. A test checks that every block is up to date.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
@@ -85,9 +86,7 @@ def _arguments(name: str) -> str:
 def _described_arguments(owner: type) -> Iterator[tuple[str, str]]:
     own = owner.__dict__.get("__doc__") or ""
     _, _, arguments = inspect.cleandoc(own).partition("Args:\n")
-    for entry in re.split(r"\n    (?=\w)", "\n" + arguments.partition("\n\n")[0])[1:]:
-        key, _, text = entry.partition(":")
-        yield key, " ".join(text.split())
+    yield from _described_arguments_of(arguments)
 
 
 def _argument_default(parameter: inspect.Parameter) -> str:
@@ -97,6 +96,40 @@ def _argument_default(parameter: inspect.Parameter) -> str:
     if value.__class__.__name__ == "_HAS_DEFAULT_FACTORY_CLASS":  # as dataclasses write it
         return "empty"
     return f"`{value.__name__ if isinstance(value, type) else repr(value)}`"
+
+
+def _python(name: str) -> str:
+    """Return the signature and docstring of a function, or of a class and what it has, such as ``cnnforge:run``."""
+    module, _, attribute = name.partition(":")
+    owner = getattr(importlib.import_module(module), attribute)
+    if not isinstance(owner, type):
+        return _callable(attribute, owner)
+    members = [(key, value) for key, value in vars(owner).items() if not key.startswith("_")]
+    rows = [
+        (f"`.{key}`", _markdown((inspect.getdoc(value) or "").partition("\n")[0]))
+        for key, value in members
+        if not callable(value)
+    ]
+    methods = [_callable(f".{key}", value) for key, value in members if callable(value)]
+    doc = _markdown((inspect.getdoc(owner) or "").partition("Args:\n")[0].strip())
+    return "\n\n".join([doc, *([_table(("what it has", "meaning"), rows)] if rows else []), *methods])
+
+
+def _callable(name: str, function: Callable[..., Any]) -> str:
+    signature = str(inspect.signature(function)).replace("'", "").replace("(self, ", "(").replace("(self)", "()")
+    doc, _, rest = (inspect.getdoc(function) or "").partition("\n\nArgs:\n")
+    arguments = [(f"`{key}`", _markdown(text)) for key, text in _described_arguments_of(rest)]
+    doc, _, alone = doc.partition("\n\nRaises:\n")
+    raised = [(f"`{key}`", text) for key, text in _described_arguments_of(rest.partition("Raises:\n")[2] or alone)]
+    tables = [_table(("argument", "meaning"), arguments), _table(("raises", "when"), raised)]
+    kept = [table for table, rows in zip(tables, (arguments, raised), strict=True) if rows]
+    return "\n\n".join([_fenced(f"{name}{signature}", "python-signature"), _markdown(doc), *kept])
+
+
+def _described_arguments_of(text: str) -> Iterator[tuple[str, str]]:
+    for entry in re.split(r"\n    (?=\w)", "\n" + text.partition("\n\n")[0])[1:]:
+        key, _, meaning = entry.partition(":")
+        yield key, " ".join(meaning.split())
 
 
 def _errors(_: str) -> str:
@@ -271,6 +304,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "hooks": _hooks,
     "new": _new,
     "options": _options,
+    "python": _python,
     "reliability": _reliability,
     "settings": _settings,
 }

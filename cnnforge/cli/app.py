@@ -9,15 +9,13 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import cnnforge
-from cnnforge.cli.common import registry
 from cnnforge.host import CommandSpec, Entry, import_deferred
+from cnnforge.interface import registry
 
 CORE = "cnnforge"
 
 _SUMMARIES = {
     "run": "Train a recipe, evaluate it and write a report.",
-    "evaluate": "Measure a trained run on its own or on other photographs.",
-    "predict": "Print the most probable class of each image.",
     "report": "Make a run's report and model card again, from its files alone.",
     "runs": "List runs with status, accuracy and size on disk.",
     "data": "Get and check photographs; look after the image store.",

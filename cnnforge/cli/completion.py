@@ -7,8 +7,9 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnforge.cli.common import entries, kind_of, registry
+from cnnforge.cli.common import entries, kind_of
 from cnnforge.errors import CnnforgeError
+from cnnforge.interface import registry
 
 Complete = Callable[[str], list[str]]
 """Takes what has been typed of a word; returns the names that begin so."""

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from cnnforge.cli.app import app
-from cnnforge.cli.common import registry
-from cnnforge.cli.terminal import PlainStream
 from cnnforge.errors import CnnforgeError, InterruptedRunError, StorageError
 from cnnforge.host import FILES_SWITCH, plugin_file
+from cnnforge.interface import PlainStream, registry
 from cnnforge.system import one_line
 
 TRACEBACK_FLAG = "--traceback"

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli.common import describe_entry, echo_json, registry
+from cnnforge.cli.common import describe_entry, echo_json
 from cnnforge.cli.table import render
 from cnnforge.errors import UnknownNameError, did_you_mean
 from cnnforge.host import KINDS, Catalogue
+from cnnforge.interface import registry
 
 
 def list_names(

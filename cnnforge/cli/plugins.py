@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry
+from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of
 from cnnforge.cli.completion import complete_plugins
 from cnnforge.cli.table import render
 from cnnforge.host import Entry, PluginInfo
+from cnnforge.interface import registry
 
 app = typer.Typer(rich_markup_mode=None)
 

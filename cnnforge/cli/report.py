@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from cnnforge.cli.common import registry
 from cnnforge.cli.options import RunArgument
+from cnnforge.interface import registry
 from cnnforge.running import find_run
 
 

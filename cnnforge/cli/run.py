@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cnnforge.cli.common import echo_json, registry, resolve_recipe
+from cnnforge.cli.common import echo_json
 from cnnforge.cli.completion import complete_recipes, complete_runs
 from cnnforge.cli.options import ArchitectureOption, DataOption, SettingsOption
-from cnnforge.errors import RecipeError
-from cnnforge.evaluation import asked_measures
-
-if TYPE_CHECKING:
-    from cnnforge.images import LabelledImages
-    from cnnforge.running import Run
+from cnnforge.interface import prepare_run, terminal_reporter
 
 
 def run_command(
@@ -41,46 +36,19 @@ def run_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
-    from cnnforge.running import Run, create_run_dir, find_run, hold_run, is_finished, reopen
-
-    if (recipe is None) == (resume is None):
-        raise RecipeError("expected either a recipe or --resume RUN", hint="`cnnforge list recipes` lists recipes")
-    if resume is not None and name is not None:
-        raise RecipeError("expected --name for a new run only, received --resume beside it")
-    interrupted = None if resume is None else find_run(resume, runs_dir)
-    resolved = resolve_recipe(
-        recipe or "" if interrupted is None else str(interrupted.recipe),
+    job = prepare_run(
+        recipe,
         data=data,
         architecture=architecture,
-        settings=settings or [],
+        settings=settings or (),
+        name=name,
+        runs_dir=runs_dir,
+        resume=resume,
+        accept_changes=accept_changes,
         strict_data=strict_data,
     )
-    asked_measures(resolved.recipe.training, registry())
-    if interrupted is not None and is_finished(interrupted, resolved):
-        directory = interrupted
-        typer.echo(f"nothing to resume: {directory.path} is finished", err=as_json)
-    else:
-        from cnnforge.data import open_source
-
-        # Whatever is wrong with the data or the run directory is said before the seconds that importing Keras takes.
-        images = open_source(resolved)
-        directory = interrupted or create_run_dir(resolved, runs_dir, name, tag=images.tag, host=registry().host)
-        with hold_run(directory):
-            if interrupted is not None:
-                reopen(directory, resolved, accept_changes=accept_changes)
-            _train(Run(directory, resolved, accept_changes), images, as_json=as_json)
+    with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
+        job.train(reporter)
+    directory = job.directory
     if as_json:
         echo_json({"run": str(directory.path), "report": str(directory.report), **directory.read_evaluation()})
-
-
-def _train(run: Run, images: LabelledImages, *, as_json: bool) -> None:
-    from cnnforge.cli.terminal import terminal_reporter
-    from cnnforge.running import execute
-
-    recipe, directory = run.resolved.recipe, run.directory
-    with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        if images.notice:
-            reporter.warn(images.notice)
-        reporter.say(f"Recipe   {recipe.name}: {run.resolved.architecture.spec.name} on {images.location}")
-        reporter.say(f"Run      {directory.path}")
-        execute(run, images, registry(), reporter)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnforge.cli import schema
-from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of, registry, resolve_recipe
+from cnnforge.cli.common import describe_entry, echo_json, entries, kind_of
 from cnnforge.cli.completion import complete_all_names
 from cnnforge.cli.table import render, wrap
 from cnnforge.errors import UnknownNameError, did_you_mean
 from cnnforge.host import ArchitectureSpec, Entry, RecipeSpec, SettingsSpec, import_deferred
+from cnnforge.interface import registry, resolve_recipe
 
 if TYPE_CHECKING:
     from cnnforge.recipe import ResolvedRecipe

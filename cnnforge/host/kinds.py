@@ -39,11 +39,14 @@ class ArchitectureSpec(Spec):
         search_space: ``"package.module:function"`` with the signature
             ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
             settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.
+        takes: ``"package.module:function"`` with the signature ``takes(given) -> Mapping[str, Any] | None``: what was
+            given in the place of an architecture's name (``my_net.py:build``, a function, a model) as settings of the
+            recipe by dotted key, or None where it is not for this architecture. None: it has a name only.
     """
 
     kind: ClassVar[str] = "architecture"
     hook: ClassVar[str] = "cnnforge_architectures"
-    deferred: ClassVar[tuple[str, ...]] = ("build", "adapt", "search_space")
+    deferred: ClassVar[tuple[str, ...]] = ("build", "adapt", "search_space", "takes")
 
     summary: str
     build: str
@@ -53,6 +56,7 @@ class ArchitectureSpec(Spec):
     backbone: str | None = None
     adapt: str | None = None
     search_space: str | None = None
+    takes: str | None = None
 
     def problems(self) -> list[str]:
         faults = Spec.problems(self)
@@ -123,9 +127,7 @@ class CommandSpec(Spec):
     hook: ClassVar[str] = "cnnforge_commands"
     deferred: ClassVar[tuple[str, ...]] = ("app", "function")
     name_pattern: ClassVar[re.Pattern[str]] = _COMMAND
-    reserved: ClassVar[frozenset[str]] = frozenset(
-        {"run", "evaluate", "predict", "report", "runs", "data", "list", "show", "plugins", "new"}
-    )
+    reserved: ClassVar[frozenset[str]] = frozenset({"run", "report", "runs", "data", "list", "show", "plugins", "new"})
 
     summary: str
     app: str

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnforge.errors import DataError
 from cnnforge.images.folder import open_folder, read_file, signature
 from cnnforge.images.listing import MAX_FILE_BYTES, ImageFiles
 from cnnforge.images.names import escape, unescape
 from cnnforge.system import expanded
+
+if TYPE_CHECKING:
+    import numpy as np
 
 STANDARD_INPUT = "-"
 
@@ -61,13 +65,14 @@ class GivenImage:
 
     Args:
         name: As the user would write it.
-        read: Returns its bytes; raises ``OSError`` or ``ValueError`` with a short reason where that fails.
+        read: Returns its bytes, or its pixels, uint8 (height, width, channels);
+            raises ``OSError`` or ``ValueError`` with a short reason where that fails.
         place: Its absolute path, with ``/``, or that of its archive and its name in there; empty if it has none.
         signature: A text that changes when its content does, the same that data sources give.
     """
 
     name: str
-    read: Callable[[], bytes]
+    read: Callable[[], bytes | np.ndarray]
     place: str = ""
     signature: str = ""
 

@@ -6,6 +6,7 @@ from .building import (
     compiled_model as compiled_model,
     trained_model as trained_model,
 )
+from .keras_state import own_keras_state as own_keras_state
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor, class_probabilities as class_probabilities
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (

@@ -1,6 +1,7 @@
 from . import keras_names as keras_names
 from .augmentation import AugmentationSection as AugmentationSection, Component as Component
 from .loading import (
+    Setting as Setting,
     apply_override as apply_override,
     load_recipe as load_recipe,
     plugin_files as plugin_files,

@@ -8,23 +8,28 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnforge.errors import RecipeError, UnknownNameError
-from cnnforge.host import Registry, read_resource
+from cnnforge.errors import RecipeError, UnknownNameError, did_you_mean
+from cnnforge.host import Catalogue, Registry, SettingsSpec, import_deferred, read_resource
 from cnnforge.recipe.schema import FORMAT_VERSION, Recipe
 from cnnforge.recipe.validation import validate
 from cnnforge.system import expanded
 
+Setting = str | tuple[str, Any]
+"""``"section.key=value"``, the value as TOML, or the key and the value itself."""
+
 
 def load_recipe(
-    reference: str, registry: Registry, overrides: Iterable[str] = (), *, architecture: str | None = None
+    reference: str, registry: Registry, overrides: Iterable[Setting] = (), *, architecture: Any = None
 ) -> Recipe:
     """Return a recipe by its name or file, with overrides applied.
 
     Args:
         reference: The name of a plugin's recipe, or the path of a TOML file (ends in ``.toml`` or has a slash).
         registry: Where names are looked up.
-        overrides: ``"section.key=value"`` each, the value as TOML; what is no TOML is taken as text.
-        architecture: Another architecture; options and search keys of the recipe's own are dropped with it.
+        overrides: ``"section.key=value"`` each, the value as TOML; what is no TOML is taken as text. Or the key and
+            the value. The last part of a key will do where only one setting is called so.
+        architecture: Another architecture, by its name or as one takes it (a file, a function, a model); options and
+            search keys of the recipe's own are dropped with it.
 
     Raises:
         RecipeError: The file or an override is wrong.
@@ -36,9 +41,9 @@ def load_recipe(
     except (ValueError, RecursionError) as error:  # no TOML, a number of thousands of digits, brackets without end
         raise RecipeError(f"recipe {reference}: expected TOML: {error}") from error
     if architecture is not None:
-        _replace_architecture(values, architecture)
+        _replace_architecture(values, *_given_architecture(architecture, registry))
     for override in overrides:
-        apply_override(values, override)
+        apply_override(values, override, registry)
     try:
         _add_defaults(values, registry)
     except UnknownNameError as error:
@@ -76,13 +81,24 @@ def recipe_from_values(values: Mapping[str, Any], default_name: str, reference: 
         raise RecipeError(f"recipe {reference}: {error}") from None
 
 
-def apply_override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: Setting, registry: Registry | None = None) -> None:
     """Set one ``section.key=value`` in a parsed recipe, in place.
 
+    Args:
+        values: The recipe.
+        override: The key and its value.
+        registry: Where a key without a section is looked up; None takes none.
+
     Raises:
-        RecipeError: It is not of that form.
+        RecipeError: It is not of that form, or no setting or several are called so.
     """
-    key, equals, text = override.partition("=")
+    if isinstance(override, str):
+        key, equals, text = override.partition("=")
+        value = _parse_value(text.strip())
+    else:
+        (key, value), equals, override = override, "=", f"{override[0]}={override[1]}"
+    if registry is not None and equals and "." not in key:
+        key = _full_key(key.strip(), values, registry)
     *parents, last = [part.strip() for part in key.split(".")]
     if not equals or not parents or not all([*parents, last]):
         raise RecipeError(f"expected --set section.key=value, received --set {override}")
@@ -94,7 +110,36 @@ def apply_override(values: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise RecipeError(f"expected {part} to be a table, received --set {override}")
         table = inner
-    table[last] = _parse_value(text.strip())
+    table[last] = value
+
+
+def _full_key(last: str, values: Mapping[str, Any], registry: Registry) -> str:
+    """Return the dotted key of the one setting that is called so, of a plugin's section only if no other is.
+
+    Raises:
+        RecipeError: There is none, or there are several.
+    """
+    core: list[tuple[str, Any]] = [(name, field.annotation) for name, field in Recipe.model_fields.items()]
+    named: tuple[tuple[str, str, Catalogue[Any]], ...] = (
+        ("architecture", "name", registry.architectures),
+        ("data", "source", registry.data_sources),
+    )
+    for section, key, catalogue in named:
+        table = values.get(section)
+        entries = catalogue.entries.get(table.get(key, ""), []) if isinstance(table, dict) else []
+        core += [(section, entry.spec.options) for entry in entries[:1]]
+    declared = registry.catalogue(SettingsSpec).entries
+    known: list[str] = []
+    for sections in (core, [(name, entries[0].spec.options) for name, entries in declared.items()]):
+        keys = [f"{name}.{key}" for name, kind in sections for key in getattr(kind, "model_fields", ())]
+        matches = list(dict.fromkeys(key for key in keys if key.partition(".")[2] == last))
+        if len(matches) > 1:
+            raise RecipeError(f"expected a setting that only one section has, received {last}: {', '.join(matches)}")
+        if matches:
+            return matches[0]
+        known += keys
+    close = did_you_mean(last, [key.partition(".")[2] for key in known])
+    raise RecipeError(f"unknown setting {last}.{close}", hint="`cnnforge show RECIPE` shows all, as section.key")
 
 
 def _hint_of_recorded_plugins(reference: str) -> str | None:
@@ -123,10 +168,31 @@ def _add_defaults(values: dict[str, Any], registry: Registry) -> None:
             table.setdefault(last, value)
 
 
-def _replace_architecture(values: dict[str, Any], name: str) -> None:
-    if values.get("architecture", {}).get("name") == name:
+def _given_architecture(given: Any, registry: Registry) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of an architecture and the settings that go with what was given.
+
+    Raises:
+        RecipeError: No architecture takes it.
+    """
+    if isinstance(given, str) and given in registry.architectures.entries:
+        return given, {}
+    for entry in registry.architectures.all():
+        if entry.spec.takes is not None:
+            owner = f"architecture {entry.spec.name!r} of plugin {entry.plugin}"
+            settings = import_deferred(entry.spec.takes, owner)(given)
+            if settings is not None:
+                return entry.spec.name, settings
+    if not isinstance(given, str):
+        raise RecipeError(f"expected a function or a keras.Model as the network, received {type(given).__name__}")
+    return given, {}
+
+
+def _replace_architecture(values: dict[str, Any], name: str, settings: Mapping[str, Any]) -> None:
+    if values.get("architecture", {}).get("name") == name and not settings:
         return
     values["architecture"] = {"name": name}
+    for setting in settings.items():
+        apply_override(values, setting)
     tuning = values.get("tuning", {})
     if "search" in tuning:
         tuning["search"] = [key for key in tuning["search"] if str(key).partition(".")[0] != "architecture"]

@@ -14,4 +14,4 @@ from .figures import (
 from .numbers import count as count, duration as duration, number as number, percent as percent, size as size
 from .run_files import RunFiles as RunFiles, read_run_files as read_run_files
 from .sections import render_section as render_section
-from .writing import write_report as write_report
+from .writing import excerpt as excerpt, write_report as write_report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnnforge.host import Registry
@@ -37,6 +38,14 @@ def write_report(directory: Path, registry: Registry) -> Path:
     for section in beside:
         files.write_text(directory / section.spec.file, page.as_utf8(section.body))
     return directory / "report.html"
+
+
+def excerpt(directory: Path, registry: Registry, names: Sequence[str]) -> str:
+    """Return a page of some sections of a run's report, by their names; those with nothing to show are left out."""
+    run_files = read_run_files(directory, registry)
+    sections = [section for section in report_sections(run_files, registry) if section.spec.name in names]
+    status = _status(run_files)
+    return page.render(__package__, "report.html.j2", files=run_files, status=status, sections=sections, beside=[])
 
 
 def _status(run_files: RunFiles) -> str:

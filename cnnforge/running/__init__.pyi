@@ -1,13 +1,5 @@
 from . import checkpoints as checkpoints
 from .checkpoints import newest_checkpoint as newest_checkpoint, newest_checkpoint_facts as newest_checkpoint_facts
-from .evaluated_images import (
-    RunImages as RunImages,
-    evaluate_run as evaluate_run,
-    other_data as other_data,
-    other_recipe as other_recipe,
-    own_split as own_split,
-    split_lines as split_lines,
-)
 from .listing import (
     SORT_KEYS as SORT_KEYS,
     RunSummary as RunSummary,
@@ -27,6 +19,7 @@ from .recording import (
 from .resuming import is_finished as is_finished, reopen as reopen
 from .run import execute as execute
 from .run_dir import Run as Run, RunDir as RunDir, hold_run as hold_run
+from .run_images import RunImages as RunImages, split_lines as split_lines
 from .steps import TrainableModel as TrainableModel, trainable_model as trainable_model
 from .trained_run import (
     Prediction as Prediction,

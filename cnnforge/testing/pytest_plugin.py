@@ -83,13 +83,14 @@ def tiny_images(tmp_path: Path) -> Path:
 @pytest.fixture
 def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """A function that gives a command to ``cnnforge`` in this process, with caches of its own: ``cli("list")``."""
-    from cnnforge.cli import common, main
+    from cnnforge.cli import main
+    from cnnforge.interface import registry
 
     monkeypatch.setenv("CNNFORGE_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv(FILES_SWITCH, "")
-    common.registry.cache_clear()
+    registry.cache_clear()
 
     def call(*arguments: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["cnnforge", *arguments])

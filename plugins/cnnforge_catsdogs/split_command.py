@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import SettingsOption, resolve_recipe
+from cnnforge.cli import SettingsOption
+from cnnforge.interface import resolve_recipe
 
 
 def split(
@@ -26,8 +27,8 @@ def split(
     # The tutorial divides in two; a part for validation is there for the asking. Pixels are not needed, only checked.
     changes = ["data.validation_fraction=0", "data.store=off", *(settings or [])]
     resolved = resolve_recipe(recipe, data=path, settings=changes)
-    from cnnforge.cli import terminal_reporter
     from cnnforge.data import open_source, prepare
+    from cnnforge.interface import terminal_reporter
     from cnnforge_catsdogs.split_folders import check_target, write_split_folders
 
     check_target(to)

@@ -14,11 +14,13 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="compare",
         summary="Compare runs: recipes, measures, and where they disagree.",
         app="cnnforge_compare.compare_command:compare",
+        function="cnnforge_compare.interface:compare",
     )
     yield cnnforge.CommandSpec(
         name="reproduce",
         summary="Train a run again from its record and compare the two.",
         app="cnnforge_compare.reproduce_command:reproduce",
+        function="cnnforge_compare.interface:reproduce",
     )
     yield cnnforge.CommandSpec(
         name="runs prune",

@@ -8,17 +8,19 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from cnnforge.cli import render as table, wrap
 from cnnforge.data import DecodeSettings, decode, open_source
 from cnnforge.errors import CnnforgeError
 from cnnforge.host import Registry
 from cnnforge.recipe import load_recipe, resolve
 from cnnforge.report import charts, numbers, page
 from cnnforge.running import RunImages
-from cnnforge.system import files
+from cnnforge.system import one_line
 from cnnforge_compare import comparison
 from cnnforge_compare.comparison import ComparedRun, Photograph
 
 MAX_PHOTOGRAPHS = 24
+_MAX_SETTING = 40  # characters of a value in a terminal
 
 _CHARTS = {
     "val_accuracy": "Validation accuracy",
@@ -28,22 +30,18 @@ _CHARTS = {
 }
 
 
-def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> None:
-    """Write the page that compares runs.
+def render(runs: Sequence[ComparedRun], registry: Registry) -> str:
+    """Return the page that compares runs.
 
     Args:
-        path: Where to.
         runs: At least two.
         registry: Where the data source is looked up that has the photographs.
-
-    Raises:
-        StorageError: It cannot be written.
     """
     disagreements = comparison.disagreements(runs)
     picture = _pictures(runs, registry)
     shown = [(item, picture(item.photograph)) for item in disagreements[:MAX_PHOTOGRAPHS]]
     pairs = comparison.pairs(runs)
-    content = page.render(
+    return page.render(
         __package__,
         "compare.html.j2",
         runs=runs,
@@ -56,7 +54,24 @@ def write_page(path: Path, runs: Sequence[ComparedRun], registry: Registry) -> N
         disagreements=shown,
         num_disagreements=len(disagreements),
     )
-    files.write_text(path, content)
+
+
+def text(runs: Sequence[ComparedRun]) -> str:
+    """Return the comparison for a terminal."""
+    letters = [run.letter for run in runs]
+    differences = [
+        (key, *(value if len(value) <= _MAX_SETTING else f"{value[:_MAX_SETTING]}…" for value in values))
+        for key, values in comparison.recipe_differences(runs)
+    ]
+    sections = [
+        "\n".join(one_line(f"{run.letter}  {run.name}") for run in runs),
+        table(("measure", *letters), [(name, *texts) for name, texts in comparison.measures(runs)]),
+        table(("class: found, 95 % interval", *letters), [(name, *texts) for name, texts in comparison.classes(runs)]),
+        table(("setting", *letters), differences) if differences else "The recipes are the same.",
+        *(wrap(comparison.verdict(pair)) for pair in comparison.pairs(runs)),
+        f"Different answers on {len(comparison.disagreements(runs)):,} photographs.",
+    ]
+    return "\n\n".join(sections).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _curves(runs: Sequence[ComparedRun]) -> list[tuple[str, Markup]]:

@@ -23,6 +23,13 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="data check",
         summary="Print what photographs there are, what is left out and why, and what occurs twice.",
         app="cnnforge_data.check_command:check",
+        function="cnnforge_data.interface:check",
+    )
+    yield cnnforge.CommandSpec(
+        name="data arrays",
+        summary="Write photographs as arrays of pixels and labels, as a run would train on them.",
+        app="cnnforge_data.arrays_command:arrays",
+        function="cnnforge_data.interface:open_data",
     )
     yield cnnforge.CommandSpec(
         name="data store",

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import complete_data_sources, registry
+from cnnforge.cli import complete_data_sources
 from cnnforge.errors import RecipeError
 from cnnforge.host import import_deferred
+from cnnforge.interface import registry
 from cnnforge_data.download_progress import download_progress
 
 

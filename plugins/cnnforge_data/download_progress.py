@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import typer
 
-from cnnforge.cli import raw_stream
+from cnnforge.interface import raw_stream
 from cnnforge.system import DownloadProgress, one_line
 
 _MEGABYTE = 1_000_000

@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import echo_json, registry, wrap
+from cnnforge.cli import echo_json, wrap
 from cnnforge.errors import PluginError
 from cnnforge.host import FILES_SWITCH, PluginHost
+from cnnforge.interface import registry
 from cnnforge.system import num_processors
 from cnnforge_doctor.diagnosis import BROKEN, MISSING, OK, Finding, diagnose
 from cnnforge_doctor.plugin_check import Step, check_plugin

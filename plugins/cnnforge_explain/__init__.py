@@ -14,6 +14,7 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="explain",
         summary="Show filters, feature maps, Grad-CAM and occlusion.",
         app="cnnforge_explain.command:explain",
+        function="cnnforge_explain.interface:explain",
     )
 
 

@@ -8,11 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli import RunArgument, echo_json, load_trained, registry, render, wrap
-from cnnforge.errors import RecipeError
-from cnnforge.host import ExplainerSpec
-from cnnforge.running import default_run_name, find_run
-from cnnforge.system import one_line
+from cnnforge.cli import RunArgument, echo_json, render, wrap
+from cnnforge.interface import load, terminal_reporter
+from cnnforge.system import files, one_line
 
 
 def explain(
@@ -34,27 +32,16 @@ def explain(
 
     PNG files and a page are written into a new folder.
     """
-    directory = find_run(run)
-    folder = _new_folder(out or directory.explanations / default_run_name("explain"))
-    from cnnforge.cli import terminal_reporter
-
-    trained = load_trained(run)
-    from cnnforge_explain import explanation, explanation_page, selection
+    opened = load(run)
+    from cnnforge_explain.interface import explain as explained
 
     with terminal_reporter(sys.stderr) as reporter:
-        groups = selection.given(images, trained) if images else selection.of_evaluation(trained)
-        found = explanation.explain(trained, groups, registry().catalogue(ExplainerSpec), reporter)
-        content = explanation_page.write(found, trained, folder)
+        page = explained(opened, images, out=out, reporter=reporter)
+    content = files.read_json(page.with_name("explanation.json"))
     if as_json:
-        echo_json({"folder": str(folder), **content})
+        echo_json({"folder": str(page.parent), **content})
     else:
-        typer.echo(f"{_text(content)}\n\n" + one_line(f"Page  {folder / 'index.html'}"))
-
-
-def _new_folder(path: Path) -> Path:
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise RecipeError(f"expected a new or empty folder, received --out {path}", hint="nothing is ever overwritten")
-    return path
+        typer.echo(f"{_text(content)}\n\n" + one_line(f"Page  {page}"))
 
 
 def _text(content: dict[str, Any]) -> str:

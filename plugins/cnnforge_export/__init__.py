@@ -26,7 +26,7 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="export",
         summary="Write a trained network for other programs, and check it.",
         app="cnnforge_export.command:export",
-        function="cnnforge_export.export:export",
+        function="cnnforge_export.interface:export",
     )
 
 

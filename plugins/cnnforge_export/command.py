@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cnnforge.cli import RunArgument, complete_export_formats, echo_json, registry, render
+from cnnforge.cli import RunArgument, complete_export_formats, echo_json, render
 from cnnforge.errors import RecipeError
-from cnnforge.host import ExportFormatSpec, Options
-from cnnforge.system import one_line
+from cnnforge.interface import load, terminal_reporter
+from cnnforge.system import files, one_line
 
 
 def export(
@@ -43,82 +41,37 @@ def export(
 
     What is written must say in its own runtime what the network says here; otherwise nothing is left behind.
     """
-    from cnnforge.running import find_run
+    opened = load(run)
+    from cnnforge_export.interface import export as exported
 
-    directory = find_run(run)
-    entry = registry().catalogue(ExportFormatSpec).get(format)
-    options = _options(entry.spec, quantize, settings or [])
-    quantize = getattr(options, "quantize", None)
-    out = out or directory.exports / (f"{format}-{quantize}" if quantize else format)
-    if out.exists():
-        raise RecipeError(
-            f"expected a new folder, received --out {out}, which exists already",
-            hint="choose another --out; an export is never overwritten",
-        )
-    _check_packages(entry.spec)
+    values = {**_values(settings or []), **({} if quantize is None else {"quantize": quantize})}
     os.environ["KERAS_BACKEND"] = "tensorflow"  # its graphs are what every format is converted from
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU rounds more coarsely than the check allows
-    from cnnforge.system import import_keras
-
-    import_keras()
-    from cnnforge.cli import terminal_reporter
-    from cnnforge.running import load_trained_run
-    from cnnforge_export.export import export as write
-
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        facts = write(load_trained_run(directory, registry()), entry, options, out, reporter)
+        folder = exported(opened, format, out=out, reporter=reporter, **values)
+    facts = files.read_json(folder / "export.json")
     if as_json:
-        echo_json({"folder": str(out), **facts})
+        echo_json({"folder": str(folder), **facts})
         return
     typer.echo(_table(facts))
-    typer.echo(one_line(f"Export   {out}"))
+    typer.echo(one_line(f"Export   {folder}"))
 
 
-def _options(spec: ExportFormatSpec, quantize: str | None, settings: Sequence[str]) -> Options:
+def _values(settings: Sequence[str]) -> dict[str, Any]:
     """Return the options of a format as the command line sets them.
 
     Raises:
-        RecipeError: The format has no such option, or not with that value.
+        RecipeError: One is not of the form key=value.
     """
-    from cnnforge.recipe import apply_override, validate
+    from cnnforge.recipe import apply_override
 
-    if quantize is not None and "quantize" not in spec.options.model_fields:
-        quantized = [
-            entry.spec.name
-            for entry in registry().catalogue(ExportFormatSpec).all()
-            if "quantize" in entry.spec.options.model_fields
-        ]
-        raise RecipeError(
-            f"expected --quantize with --format {' or '.join(quantized)} only, received --quantize {quantize} with"
-            f" --format {spec.name}"
-        )
-    values: dict[str, Any] = {spec.name: {}}
+    values: dict[str, Any] = {"options": {}}
     for setting in settings:
         if "=" not in setting:
             raise RecipeError(f"expected --set key=value, received --set {setting}")
-        apply_override(values, f"{spec.name}.{setting}")
-    if quantize is not None:
-        values[spec.name]["quantize"] = quantize
-    return validate(spec.options, values[spec.name], spec.name)
-
-
-def _check_packages(spec: ExportFormatSpec) -> None:
-    """Raise RecipeError if a package is missing that the format is written or checked with."""
-    missing = [name for name in spec.packages if not _is_installed(name)]
-    if missing:
-        raise RecipeError(
-            f"--format {spec.name} needs packages that are not installed: {', '.join(missing)}",
-            hint=f"pip install {' '.join(missing)}",
-        )
-
-
-def _is_installed(package: str) -> bool:
-    """Return whether a package is there, or another with the module of its name, as onnxruntime-gpu has."""
-    try:
-        distribution(package)
-    except PackageNotFoundError:
-        return find_spec(package.replace("-", "_")) is not None
-    return True
+        apply_override(values, f"options.{setting}")
+    options: dict[str, Any] = values["options"]
+    return options
 
 
 def _table(facts: dict[str, Any]) -> str:

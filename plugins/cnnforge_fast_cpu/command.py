@@ -7,17 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cnnforge.cli import (
-    ArchitectureOption,
-    DataOption,
-    RecipeArgument,
-    SettingsOption,
-    echo_json,
-    registry,
-    render,
-    resolve_recipe,
-    wrap,
-)
+from cnnforge.cli import ArchitectureOption, DataOption, RecipeArgument, SettingsOption, echo_json, render, wrap
+from cnnforge.interface import registry, resolve_recipe
 
 _PARTS = {
     "scan": "read, check, decode and store every image, once",
@@ -45,7 +36,7 @@ def benchmark(
     from cnnforge.system import import_keras
 
     import_keras()
-    from cnnforge.cli import terminal_reporter
+    from cnnforge.interface import terminal_reporter
     from cnnforge_fast_cpu.benchmark import benchmark as measure
 
     with terminal_reporter(sys.stderr) as reporter:

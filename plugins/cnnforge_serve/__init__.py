@@ -14,4 +14,5 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="serve",
         summary="Answer over HTTP what an image shows, with a page to try it.",
         app="cnnforge_serve.command:serve",
+        function="cnnforge_serve.interface:serve",
     )

@@ -62,10 +62,11 @@ def serve(
     *,
     log: bool,
     trusted_proxies: Sequence[str] = (),
+    ends_process: bool = True,
 ) -> None:
     """Answer requests until a signal comes, then finish those in progress and end the process, with 128 + the signal.
 
-    Returns only if the application could not be started, which the log explains.
+    Returns only if the application could not be started, which the log explains, or if the process goes on.
 
     Args:
         app: What answers.
@@ -74,11 +75,12 @@ def serve(
         on_start: Called when requests are answered.
         log: Write a line for each request to standard error.
         trusted_proxies: Addresses or networks whose ``X-Forwarded-For`` is believed.
+        ends_process: Whether the process ends with the server.
     """
     logging.config.dictConfig(_logging(log=log))
     server = Server(app, service, on_start, trusted_proxies)
     server.run(sockets=[listening])
-    if server.signal_number:
+    if server.signal_number and ends_process:
         _end(server.signal_number)
 
 

@@ -15,6 +15,7 @@ def cnnforge_commands() -> Iterator[cnnforge.CommandSpec]:
         name="tune",
         summary="Search better settings of a recipe with Keras Tuner.",
         app="cnnforge_tuning.command:tune",
+        function="cnnforge_tuning.interface:tune",
     )
 
 

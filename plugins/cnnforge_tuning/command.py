@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cnnforge.cli import ArchitectureOption, DataOption, SettingsOption, echo_json, registry, resolve_recipe
-from cnnforge.host import ExecutorSpec
-from cnnforge_tuning.settings import executor_of
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from cnnforge.host import Options
-    from cnnforge.recipe import ResolvedRecipe
+from cnnforge.cli import ArchitectureOption, DataOption, SettingsOption, echo_json
+from cnnforge.system import files
 
 
 def tune(
@@ -52,48 +41,23 @@ def tune(
 
     The same command goes on with a study that was interrupted.
     """
-    overrides = [
-        *([f"tuning.trials={trials}"] if trials else []),
-        *([f"tuning.algorithm={algorithm}"] if algorithm else []),
-        *([f"tuning.search={json.dumps(search)}"] if search else []),
-        *([f"executor.name={executor}"] if executor else []),
-        *([f"executor.workers={workers}"] if workers else []),
-    ]
-    resolved = resolve_recipe(recipe, data=data, architecture=architecture, settings=[*overrides, *(settings or [])])
-    from cnnforge_tuning.plan import plan
-    from cnnforge_tuning.study_dir import as_begun, check_settings_same, study_dir
+    from cnnforge_tuning.interface import tune as tuned
 
-    directory = study_dir(studies_dir, name or resolved.recipe.name)
-    resolved = as_begun(directory, resolved)
-    planned = plan(resolved, registry())
-    start, options = _executor(resolved)
-    if not fork:
-        check_settings_same(directory, planned.resolved, planned.space)
-    from cnnforge.data import open_source
-    from cnnforge_tuning.study_view import study_view
-
-    images = open_source(resolved)  # what is wrong with the data is said before the seconds that Keras takes
-    with study_view(sys.stderr if as_json else sys.stdout) as view:
-        view.say(f"Recipe   {resolved.recipe.name}: {resolved.architecture.spec.name} on {images.location}")
-        view.say(f"Study    {directory.path}")
-        deadline = math.inf if time_limit is None else time.monotonic() + 60 * time_limit
-        from cnnforge.system import Interrupt
-        from cnnforge_tuning.search import Workers
-        from cnnforge_tuning.tune import tune as run_study
-
-        place = Workers(start(options, directory=directory.path), getattr(options, "workers", 1), Interrupt())
-        directory = run_study(planned, directory, place, view, deadline=deadline, fork=fork)
-        view.show_result(directory)
+    study = tuned(
+        recipe,
+        data=data,
+        architecture=architecture,
+        trials=trials,
+        algorithm=algorithm,
+        search=search or (),
+        settings=settings or (),
+        name=name,
+        studies_dir=studies_dir,
+        minutes=time_limit,
+        executor=executor,
+        workers=workers,
+        fork=fork,
+        stream=sys.stderr if as_json else sys.stdout,
+    )
     if as_json:
-        echo_json({"study": str(directory.path), **directory.read()})
-
-
-def _executor(resolved: ResolvedRecipe) -> tuple[Callable[..., Executor], Options]:
-    """Return what starts the executor that the recipe names, and its options."""
-    from cnnforge.host import import_deferred
-    from cnnforge.recipe import validate
-
-    section = executor_of(resolved)
-    entry = registry().catalogue(ExecutorSpec).get(section.name)
-    options = validate(entry.spec.options, section.model_extra or {}, "executor", known=["name"])
-    return import_deferred(entry.spec.start, f"executor {section.name!r} of plugin {entry.plugin}"), options
+        echo_json({"study": str(study.directory), **files.read_json(study.directory / "study.json")})

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from cnnforge.cli import LogReporter, TerminalReporter, render, wrap
+from cnnforge.cli import render, wrap
+from cnnforge.interface import LogReporter, TerminalReporter
 from cnnforge.report import numbers as formats
 from cnnforge.system import one_line
 from cnnforge_tuning.pruning import history

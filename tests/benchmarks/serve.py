@@ -223,7 +223,7 @@ def per_image(load: Load, server_seconds: float, client_seconds: float) -> dict[
 
 def serve(run: Path, side: str) -> None:
     """Be the server of a side."""
-    from cnnforge.cli.common import load_trained
+    from cnnforge.interface import load_trained
     from cnnforge_serve.app import create_app
     from cnnforge_serve.limits import Limits
     from cnnforge_serve.server import listen, serve as answer

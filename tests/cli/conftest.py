@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.cli import common
+from cnnforge.interface import registry
 
 
 @pytest.fixture(autouse=True)
 def fresh_registry() -> Iterator[None]:
     """Let every command look for plugins again."""
-    common.registry.cache_clear()
+    registry.cache_clear()
     yield
-    common.registry.cache_clear()
+    registry.cache_clear()
 
 
 @pytest.fixture(autouse=True)

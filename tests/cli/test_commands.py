@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cnnforge.cli.app import CORE_COMMANDS
-from cnnforge.cli.common import registry
 from cnnforge.host.kinds import CommandSpec, SettingsSpec
+from cnnforge.interface import registry
 from cnnforge.recipe.schema import Recipe
 from cnnforge.testing.pytest_plugin import Outcome
 from tests.conftest import Site

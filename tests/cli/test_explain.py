@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnforge.cli import common
+from cnnforge.interface import registry
 from cnnforge_explain import selection
 
 
@@ -92,7 +92,7 @@ def test_another_explainer_is_shown_and_one_that_raises_is_named_and_left_out(cl
     plugin = tmp_path / "bright_places.py"
     plugin.write_text(EXPLAINERS)
     before = json.loads(cli("explain", str(trained.run), "--out", str(tmp_path / "before"), "--json").out)
-    common.registry.cache_clear()
+    registry.cache_clear()
     done = cli("explain", str(trained.run), "--plugin", str(plugin), "--out", str(tmp_path / "out"), "--json")
     sys.modules.pop("bright_places")
     assert done.code == 0, done.err

@@ -13,7 +13,7 @@ import pytest
 
 from cnnforge.host import PluginHost, Registry
 from cnnforge.testing.images import write_tiny_images
-from cnnforge_export import command
+from cnnforge_export import interface
 
 ARRAYS = """
 from typing import Annotated
@@ -159,7 +159,7 @@ def test_options_that_a_format_does_not_have(cli: Any, started: Path, options: l
 def test_missing_packages_are_named_with_the_command_that_brings_them(
     cli: Any, started: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_is_installed", lambda name: name == "onnx")
+    monkeypatch.setattr(interface, "_is_installed", lambda name: name == "onnx")
     done = cli("export", str(started), "--format", "onnx")
     assert done.code == 2
     assert "needs packages that are not installed: tf2onnx, onnxruntime" in " ".join(done.err.split())
@@ -167,9 +167,9 @@ def test_missing_packages_are_named_with_the_command_that_brings_them(
 
 
 def test_what_is_installed() -> None:
-    assert command._is_installed("typing-extensions")
-    assert command._is_installed("email")  # a module, and no distribution
-    assert not command._is_installed("no-such-package")
+    assert interface._is_installed("typing-extensions")
+    assert interface._is_installed("email")  # a module, and no distribution
+    assert not interface._is_installed("no-such-package")
 
 
 def test_a_run_without_weights(cli: Any, started: Path) -> None:

@@ -279,3 +279,22 @@ def test_the_process_that_builds_may_not_take_all_memory(before: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert re.search("refused", done.stdout), done.stderr
+
+
+def test_a_file_takes_the_place_of_an_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnnforge_keras_files.architecture import build, take
+    from cnnforge_keras_files.plugin import KerasFileOptions
+
+    monkeypatch.setenv("CNNFORGE_DATA_DIR", str(tmp_path / "data"))
+    path = saved(small_network(), tmp_path / "own.keras")
+    assert take("own_net") is None
+    settings = take(str(path))
+    assert settings is not None
+    assert settings["data.image_size"] == [16, 16]
+    options = KerasFileOptions(path=str(path), sha256=settings["architecture.sha256"])
+    path.unlink()  # a copy is kept
+    same = build(options, input_shape=(16, 16, 3), num_classes=3)
+    assert same.output_shape == (None, 3)
+    other = build(options, input_shape=(16, 16, 3), num_classes=5)
+    assert other.output_shape == (None, 5)
+    assert len(other.trainable_variables) == 2

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnforge.cli.evaluate import _text
 from cnnforge.evaluation.measures import measure
 from cnnforge.evaluation.predictions import Predictions
 from cnnforge.host import PluginHost, Registry
 from cnnforge.running.steps import _result_lines, _speed_line
+from cnnforge_evaluate.command import _text
 
 CLASSES = ("cat", "dog", "emu")
 

@@ -6,8 +6,7 @@ import io
 
 import pytest
 
-from cnnforge.cli import terminal
-from cnnforge.cli.terminal import LogReporter, TerminalReporter, terminal_reporter
+from cnnforge.interface import LogReporter, TerminalReporter, terminal, terminal_reporter
 
 
 class Screen(io.StringIO):

@@ -10,8 +10,8 @@ import pytest
 import cnnforge
 from cnnforge.errors import DataError
 from cnnforge.host import PluginHost, Registry
-from cnnforge.running.evaluated_images import _check_classes
 from cnnforge.running.steps import tell_of_evaluation
+from cnnforge_evaluate.selection import _check_classes
 
 
 class Surest:

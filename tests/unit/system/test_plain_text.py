@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies
 
-from cnnforge.cli.terminal import LogReporter, PlainStream
+from cnnforge.interface import LogReporter, PlainStream
 from cnnforge.system import from_spreadsheet_cell, one_line, plain, spreadsheet_cell
 
 

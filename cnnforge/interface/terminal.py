@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _LOG_SECONDS = 15.0  # between two progress lines where there is no terminal
+_NOTEBOOK_SECONDS = 0.5  # between two changes of what a notebook shows
+_NOTEBOOK_LINES = 30
 
 
 class PlainStream:
@@ -51,6 +53,14 @@ def raw_stream(stream: TextIO) -> TextIO:
 def terminal_reporter(stream: TextIO) -> TerminalReporter | LogReporter:
     """Return the reporter that suits where the output goes."""
     return TerminalReporter(stream) if stream.isatty() else LogReporter(stream)
+
+
+def default_reporter() -> TerminalReporter | LogReporter:
+    """Return the reporter of a script or of a notebook."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None:
+        return NotebookReporter(sys.stdout)
+    return terminal_reporter(sys.stdout)
 
 
 class LogReporter(Reporter):
@@ -147,3 +157,34 @@ class TerminalReporter(Reporter):
             self._bar.stop()
         self._bar = self._task = None
         self._label = ""
+
+
+class NotebookReporter(LogReporter):
+    """One output that changes in place: what was said, and below it where the work in progress stands."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._handle: Any = None
+        self._shown = 0.0
+
+    def say(self, text: str) -> None:
+        self._lines.append(text)
+        self._show()
+
+    def progress(self, label: str, done: int, total: int | None) -> None:
+        if time.monotonic() - self._shown >= _NOTEBOOK_SECONDS:
+            whole = f" of {total:,}" if total else ""
+            self._show(f"{label}  {done:,}{whole}")
+
+    def _show(self, *progress: str) -> None:
+        from IPython.display import display
+
+        self._shown = time.monotonic()
+        lines = self._lines[-_NOTEBOOK_LINES:]
+        hidden = [f"… {len(self._lines) - len(lines)} lines"] if len(lines) < len(self._lines) else []
+        shown = {"text/plain": "\n".join([*hidden, *lines, *progress])}
+        if self._handle is None:
+            self._handle = display(shown, raw=True, display_id=True)
+        else:
+            self._handle.update(shown, raw=True)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from cnnforge.cli.common import load_trained
-from cnnforge.cli.options import RunArgument
-from cnnforge.cli.prediction_rows import Format, make_format
-from cnnforge.cli.terminal import raw_stream, terminal_reporter
+from cnnforge.cli import RunArgument
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.evaluation import rank
+from cnnforge.interface import load, raw_stream, terminal_reporter
 from cnnforge.system import Reporter, one_line
+from cnnforge_predict.rows import Format, make_format
 
 if TYPE_CHECKING:
     from cnnforge.running import Prediction
@@ -45,7 +44,7 @@ def predict(
     formats = [name for name, flag in (("csv", as_csv), ("json", as_json), ("json-lines", as_json_lines)) if flag]
     if len(formats) > 1:
         raise RecipeError(f"expected one format, received --{' --'.join(formats)}")
-    trained = load_trained(run)
+    trained = load(run).trained
     from cnnforge.images import given_images
     from cnnforge.running import predict_images
 

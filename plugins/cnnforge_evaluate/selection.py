@@ -1,4 +1,4 @@
-"""The images of a run where its data source has them, and which an evaluation is of: a split, or other data."""
+"""Which images an evaluation is of: a split of the run as it was, or other data."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnforge.data import ImageRows, Progress, Scan, content_hash, scan
+from cnnforge.data import ImageRows, Progress, Scan, scan
 from cnnforge.errors import DataError, RecipeError, did_you_mean
 from cnnforge.evaluation import EvaluationDir, Predictions, predict_rows, write_evaluation
 from cnnforge.host import Registry
 from cnnforge.images import LabelledImages, meant_name, seen_name
-from cnnforge.recipe import DataSection, ResolvedRecipe, apply_override, recipe_from_values, resolve
-from cnnforge.running.recording import now
-from cnnforge.running.run_dir import RunDir
+from cnnforge.recipe import DataSection, ResolvedRecipe, Setting, apply_override, recipe_from_values, resolve
+from cnnforge.running import RunDir, RunImages, now, split_lines
 from cnnforge.system import expanded, one_line, read_lines
 
 if TYPE_CHECKING:
-    from cnnforge.running.trained_run import TrainedRun  # imports Keras; what is chosen wrongly is said before that
+    from cnnforge.running import TrainedRun  # imports Keras; what is chosen wrongly is said before that
 
 _SHOWN = 5
 
@@ -47,60 +46,13 @@ class EvaluatedImages:
     warnings: Sequence[str] = ()
 
 
-def split_lines(directory: RunDir, split: str) -> list[dict[str, Any]]:
-    """Return the lines of a run's manifest that are in a split.
-
-    Raises:
-        DataError: The split has no images.
-    """
-    lines = [line for line in read_lines(directory.manifest) if line.get("split")]
-    wanted = [line for line in lines if line["split"] == split]
-    if not wanted:
-        present = ", ".join(dict.fromkeys(line["split"] for line in lines))
-        raise DataError(f"expected a split that the run has, received split={split}. Available: {present}")
-    return wanted
-
-
-class RunImages:
-    """Images of a data source by the names that a run knows them by, and as the run had them.
-
-    Args:
-        source: The images as they are now.
-        hint: What to do where one is not as it was.
-    """
-
-    def __init__(self, source: LabelledImages, hint: str = "put it back where it was") -> None:
-        self.source = source
-        self.row_of = {name: row for row, name in enumerate(source.names)}
-        self._hint = hint
-
-    def read(self, name: str, sha256: str) -> bytes | np.ndarray:
-        """Return the content of an image, as the source has it, if it is still the one that the manifest has.
-
-        Raises:
-            DataError: It is gone, cannot be read, or has another content.
-        """
-        try:
-            content = self.source.read(self.row_of[name])
-            fault = None if content_hash(content).hex() == sha256 else "another content"
-        except KeyError:
-            fault = "nothing of that name"
-        except (OSError, ValueError) as error:
-            fault = str(getattr(error, "strerror", None) or error)
-        if fault:
-            raise DataError(
-                f"expected {name} in {self.source.location} as it was in training, received {fault}", hint=self._hint
-            )
-        return content
-
-
-def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registry: Registry) -> ResolvedRecipe:
+def other_recipe(directory: RunDir, path: Path, settings: Sequence[Setting], registry: Registry) -> ResolvedRecipe:
     """Return a run's recipe with its data source at another path, every other option of the source at its default.
 
     Args:
         directory: The run.
         path: The other data.
-        settings: ``data.option=value`` each.
+        settings: ``data.option=value`` each, or key and value.
         registry: Where names are looked up.
 
     Raises:
@@ -110,7 +62,7 @@ def other_recipe(directory: RunDir, path: Path, settings: Sequence[str], registr
     source = registry.data_sources.get(values["data"]["source"]).spec
     options = [f"data.{name}" for name in source.options.model_fields]
     for setting in settings:
-        key = setting.partition("=")[0].strip()
+        key = setting.partition("=")[0].strip() if isinstance(setting, str) else setting[0]
         if key not in options:
             raise RecipeError(
                 f"expected an option of the data source {source.name!r}, received --set {setting}."
