@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from cnnforge.errors import CnnforgeError, PluginError, RecipeError
 from cnnforge.host import ArchitectureSpec, Entry, Options, import_deferred
 from cnnforge.network import components
+from cnnforge.network.normalization import finalize_constants
 from cnnforge.network.pretrained import weights_follow
 from cnnforge.network.weights import load_weights
 from cnnforge.recipe import ResolvedRecipe
@@ -106,9 +109,7 @@ def _checked(model: object, input_shape: tuple[int, int, int], num_classes: int,
     if is_graph and model.input_shape not in ((None, *input_shape), (None, None, None, input_shape[2])):
         raise PluginError(f"{owner}: expected input shape {(None, *input_shape)}, received {model.input_shape}")
     if not is_graph:
-        # A subclass of keras.Model has its layers' weights only once it was called, whatever its `built` says; and not
-        # with a symbolic image, since what layers make in `build` would be part of a graph that is gone.
-        model(keras.ops.zeros((1, *input_shape)), training=False)
+        _build_subclass(model, input_shape)
     images = keras.Input(input_shape)
     outputs = model.compute_output_spec(images)
     if isinstance(outputs, dict) and OUTPUT in outputs:
@@ -126,7 +127,25 @@ def _checked(model: object, input_shape: tuple[int, int, int], num_classes: int,
             f"{owner}: expected output shape {expected} for {num_classes} classes, received {tuple(shape)}",
             hint="end the network with cnnforge.head(x, num_classes)",
         )
-    return model
+    if trains_itself(model) or hasattr(model, "input_shape"):
+        return model
+    return keras.Model(images, model(images), name=model.name)  # which makes numbers of pixels, and can be saved so
+
+
+def _build_subclass(model: keras.Model, input_shape: tuple[int, int, int]) -> None:
+    """Give a subclass of keras.Model its layers' weights, which it has only once called, whatever ``built`` says."""
+    call = model.call
+
+    @wraps(call)
+    def call_with_numbers(images: Any, *arguments: Any, **keywords: Any) -> Any:
+        return call(keras.ops.cast(images, "float32"), *arguments, **keywords)
+
+    if trains_itself(model):  # what its own training step is given are pixels, which few layers take
+        vars(model)["call"] = call_with_numbers
+    if not model.built:
+        model(keras.Input(input_shape), training=False)
+        finalize_constants(model)  # which Keras made within a graph that is gone
+    model(keras.ops.zeros((1, *input_shape)), training=False)
 
 
 def _only_probabilities(

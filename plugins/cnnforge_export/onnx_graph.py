@@ -33,7 +33,7 @@ def replace_unknown(graph: onnx.GraphProto) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     if unknown := {node.op_type: node.name for node in _all_nodes(graph) if not _is_known(node)}:
-        received = ", ".join(f"{operator} in {_layer_of(name)}" for operator, name in sorted(unknown.items()))
+        received = ", ".join(f"{operator} of {name}" for operator, name in sorted(unknown.items()))
         raise ExportError(
             f"expected a network of operators that ONNX has, received {received}",
             hint="--format saved-model and --format litert may take it; or compute the layer with other operations",
@@ -46,17 +46,28 @@ def _replaced(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 def _erfc(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     """Return 1 - erf(x), which exact GELU needs."""
+    return _from_one(node, "Erf", is_one_first=True)
+
+
+def _expm1(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """Return exp(x) - 1."""
+    return _from_one(node, "Exp", is_one_first=False)
+
+
+def _from_one(node: onnx.NodeProto, function: str, *, is_one_first: bool) -> list[onnx.NodeProto]:
+    """Return the difference of 1, of the type of x, and a function of x."""
     source, name, make = node.input[0], node.output[0], onnx.helper.make_node
     one = onnx.helper.make_tensor("one", onnx.TensorProto.FLOAT, [], [1.0])
+    operands = [f"{name}_one", f"{name}_function"]
     return [
         make("Constant", [], [f"{name}_float"], name=f"{node.name}_float", value=one),
         make("CastLike", [f"{name}_float", source], [f"{name}_one"], name=f"{node.name}_one"),
-        make("Erf", [source], [f"{name}_erf"], name=f"{node.name}_erf"),
-        make("Sub", [f"{name}_one", f"{name}_erf"], [name], name=node.name),
+        make(function, [source], [f"{name}_function"], name=f"{node.name}_function"),
+        make("Sub", operands if is_one_first else operands[::-1], [name], name=node.name),
     ]
 
 
-_REPLACEMENTS: dict[str, Callable[[onnx.NodeProto], list[onnx.NodeProto]]] = {"Erfc": _erfc}
+_REPLACEMENTS: dict[str, Callable[[onnx.NodeProto], list[onnx.NodeProto]]] = {"Erfc": _erfc, "Expm1": _expm1}
 
 
 def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
@@ -69,9 +80,3 @@ def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def _is_known(node: onnx.NodeProto) -> bool:
     return bool(onnx.defs.has(node.op_type, node.domain))
-
-
-def _layer_of(name: str) -> str:
-    """Return the layer from a node's name: ``functional_1/functional/conv2d/Gelu/Erfc`` is that of ``conv2d``."""
-    parts = [part for part in name.split("/") if part]
-    return parts[-3] if len(parts) > 2 else name

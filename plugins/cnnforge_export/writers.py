@@ -16,6 +16,7 @@ from cnnforge.host import Options
 from cnnforge.running import TrainedRun
 from cnnforge_export import LiteRTOptions, golden
 from cnnforge_export.decode import decode_files
+from cnnforge_export.own_classes import write_imports
 from cnnforge_export.resize import resize
 
 _OUTPUT = "probabilities"
@@ -23,8 +24,9 @@ _NUM_CALIBRATION = 200
 
 
 def write_keras(trained: TrainedRun, path: Path, _: Options) -> None:
-    """Write the network as it is, its layers and its own output."""
+    """Write the network as it is, its layers and its own output, and what is to be imported to load it."""
     trained.model.save(path)
+    write_imports(path)
 
 
 def write_saved_model(trained: TrainedRun, path: Path, _: Options) -> None:
