@@ -161,7 +161,7 @@ def _only_probabilities(
     if not is_graph:
         return whole
     model(keras.ops.zeros((1, *images.shape[1:])))  # what layers add to the loss is known once they were called
-    part = keras.Model(model.inputs, keras.tree.pack_sequence_as(outputs, model.outputs)[OUTPUT], name=model.name)
+    part = keras.Model(model.inputs[0], keras.tree.pack_sequence_as(outputs, model.outputs)[OUTPUT], name=model.name)
     return whole if len(model.losses) > len(part.losses) else part
 
 
