@@ -36,7 +36,7 @@ class ArchitectureSpec(Spec):
             trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
         adapt: ``"package.module:function"`` with the signature ``adapt(model, images)``, called once, before a run
             trains, with the built model and up to 512 training images as they are, uint8 (images, height, width,
-            channels): a whitened first layer. None: ``Normalization`` layers adapt by themselves, and nothing else does.
+            channels): a whitened first layer. None: ``Normalization`` layers alone adapt, by themselves.
         search_space: ``"package.module:function"`` with the signature
             ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
             settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.

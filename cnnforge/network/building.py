@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -55,7 +56,9 @@ def build_network(
     spec = architecture.spec
     owner = f"architecture {spec.name!r} of plugin {architecture.plugin}"
     build = import_deferred(spec.build, owner)
-    with _dtype_policy(policy):
+    with _dtype_policy(policy), warnings.catch_warnings():
+        # Of a subclass, which is built here by calling it.
+        warnings.filterwarnings("ignore", r"`build\(\)` was called on layer", UserWarning)
         try:
             return _checked(
                 build(options, input_shape=input_shape, num_classes=num_classes), input_shape, num_classes, owner
@@ -112,8 +115,9 @@ def _checked(model: object, input_shape: tuple[int, int, int], num_classes: int,
         _build_subclass(model, input_shape)
     images = keras.Input(input_shape)
     outputs = model.compute_output_spec(images)
+    network: keras.Model = model
     if isinstance(outputs, dict) and OUTPUT in outputs:
-        model, outputs = _only_probabilities(model, images, outputs, owner, is_graph=is_graph), outputs[OUTPUT]
+        network, outputs = _only_probabilities(model, images, outputs, owner, is_graph=is_graph), outputs[OUTPUT]
     expected = (None, 1 if num_classes == 2 else num_classes)
     shape = getattr(outputs, "shape", None)
     if shape is None:
@@ -127,9 +131,9 @@ def _checked(model: object, input_shape: tuple[int, int, int], num_classes: int,
             f"{owner}: expected output shape {expected} for {num_classes} classes, received {tuple(shape)}",
             hint="end the network with cnnforge.head(x, num_classes)",
         )
-    if trains_itself(model) or hasattr(model, "input_shape"):
-        return model
-    return keras.Model(images, model(images), name=model.name)  # which makes numbers of pixels, and can be saved so
+    if trains_itself(network) or hasattr(network, "input_shape"):
+        return network
+    return keras.Model(images, network(images), name=network.name)  # which makes numbers of pixels, and can be saved so
 
 
 def _build_subclass(model: keras.Model, input_shape: tuple[int, int, int]) -> None:
