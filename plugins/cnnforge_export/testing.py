@@ -102,13 +102,10 @@ class ArchitectureExportContract(PluginContract):
         try:
             trained = tiny_run(registry, tiny_images, tmp_path, self._network(options))
             export(trained, entry, entry.spec.options(), tmp_path / "export", Reporter())
-        except CnnforgeError as error:
-            fail(
-                f"as {name}: {error}",
-                "compute with keras.ops and layers alone: what NumPy does is no part of the graph"
-                + (f"; {error.hint}" if error.hint else ""),
-                error,
-            )
+        except Exception as error:  # anybody's layers
+            hint = getattr(error, "hint", "")
+            remedy = "compute with keras.ops and layers alone: what NumPy does is no part of the graph"
+            fail(f"as {name}: {type(error).__name__}: {error}", f"{remedy}; {hint}" if hint else remedy, error)
 
     def _network(self, options: Options) -> Network:
         return Network(self.spec, options, self.input_shape or self.spec.input_shape)
