@@ -26,7 +26,8 @@ class ArchitectureSpec(Spec):
         summary: One line for ``cnnforge list``, at most 100 characters.
         build: ``"package.module:function"`` with the signature
             ``build(options, *, input_shape, num_classes) -> keras.Model``, which returns an uncompiled model. Input:
-            images as they are, 0 to 255, of ``input_shape``; output: probabilities, see :func:`cnnforge.head`.
+            images as they are, 0 to 255, of ``input_shape``; output: probabilities, see :func:`cnnforge.head`, or a
+            dict in which they are called ``probabilities``.
         options: Its settings; every field needs a default.
         input_shape: Height, width and channels used when the recipe names no ``data.image_size``.
         defaults: Settings of ``[training]`` and ``[data]`` that suit it, by dotted key, such as
@@ -35,7 +36,7 @@ class ArchitectureSpec(Spec):
             trained, what it gives is computed once for every image and the head is trained on that. None: no backbone.
         adapt: ``"package.module:function"`` with the signature ``adapt(model, images)``, called once, before a run
             trains, with the built model and up to 512 training images as they are, uint8 (images, height, width,
-            channels): ``Normalization.adapt``, a whitened first layer. None: there is nothing to adapt.
+            channels): a whitened first layer. None: ``Normalization`` layers alone adapt, by themselves.
         search_space: ``"package.module:function"`` with the signature
             ``search_space(hp) -> dict``, which draws from Keras Tuner's ``HyperParameters`` and returns options: for
             settings that depend on others. ``--search architecture`` searches it. None: marks of options are enough.

@@ -39,7 +39,7 @@ class Predictor:
         missing = -len(batch) % _MULTIPLE
         filled = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), batch.dtype)]) if missing else batch
         outputs: np.ndarray = self._model.predict_on_batch(filled)[: len(batch)]
-        return outputs
+        return outputs.astype(np.float32)  # whatever the last layer computes in
 
 
 def class_probabilities(outputs: np.ndarray) -> np.ndarray:

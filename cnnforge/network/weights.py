@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnforge.errors import UnsafeFileError
 from cnnforge.network.arrays import read_arrays, write_arrays
+from cnnforge.network.normalization import finalize_constants
 from cnnforge.system import files
 
 
@@ -67,10 +68,3 @@ def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:
             yield from leaves(layer)
         else:
             yield layer
-
-
-def finalize_constants(model: keras.Model) -> None:
-    """Bring up to date, after a model's variables were given values, what layers made of these as constants."""
-    for layer in leaves(model):
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()

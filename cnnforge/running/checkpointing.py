@@ -23,13 +23,18 @@ def build_state(model: keras.Model, feed: Feed) -> None:
     """Make the variables of optimizer and metrics, which Keras otherwise makes in the first step, after a restore.
 
     And make the loss: on JAX Keras otherwise takes a batch from the feed for that, which would not be trained on.
+    A network's own loss may look at the image, and change the network's variables, which are put back.
     """
     model.optimizer.build(model.trainable_variables)
-    outputs = keras.ops.convert_to_tensor(np.zeros((1, *model.output_shape[1:]), np.float32))
+    before = [keras.ops.copy(variable) for variable in model.variables]
+    images = keras.ops.convert_to_tensor(feed.images.gather(feed.rows[:1]))
     targets = keras.ops.convert_to_tensor(feed.targets[:1])
-    model.compute_loss(y=targets, y_pred=outputs)
-    model.compute_metrics(None, targets, outputs)
+    outputs = model(images, training=False)
+    model.compute_loss(x=images, y=targets, y_pred=outputs)
+    model.compute_metrics(images, targets, outputs)
     model.reset_metrics()
+    for variable, value in zip(model.variables, before, strict=True):
+        variable.assign(value)
 
 
 def restore_model(model: keras.Model, start: Checkpoint) -> None:

@@ -55,10 +55,10 @@ def execute(run: Run, images: LabelledImages, registry: Registry, reporter: Repo
 
                 facts = {"identity": identity(decided), "conditions": conditions(built.steps)}
                 start = checkpoint_to_resume(directory, facts["conditions"], reporter)
-                steps.adapt(run, built.model, train, start)
+                steps.adapt(context, built.model, train, start)
                 fit(context, built.model, data, feeds, facts=facts, start=start)
 
-            best = steps.save_best_model(run, num_classes)
+            best = steps.save_best_model(context, num_classes)
             predictions = steps.evaluate(context, best, data)
             steps.tell_of_evaluation(context, best, data, predictions)
             steps.conclude(context)

@@ -16,7 +16,7 @@ from cnnforge.errors import CnnforgeError, PluginError
 from cnnforge.evaluation import Predictions, predict_rows, write_evaluation
 from cnnforge.host import Registry, import_deferred
 from cnnforge.images import LabelledImages
-from cnnforge.network import Predictor, compiled_model, components, trained_model
+from cnnforge.network import Predictor, adapt_normalization, compiled_model, components, trained_model, unadapted
 from cnnforge.recipe import ResolvedRecipe
 from cnnforge.report import leading_figures, verdict, write_report
 from cnnforge.running.checkpointing import restore_model
@@ -143,11 +143,13 @@ def record_network(context: RunContext, decided: ResolvedRecipe, precision: Prec
     context.note_seconds("preparation")
 
 
-def adapt(run: Run, model: keras.Model, feed: Feed, start: Checkpoint | None) -> None:
-    """Have an architecture that asks for it adapt its network to a sample of the training images, once in a run.
+def adapt(context: RunContext, model: keras.Model, feed: Feed, start: Checkpoint | None) -> None:
+    """Have a network adapt to a sample of the training images, once in a run.
+
+    That is what its architecture's ``adapt`` does, and then what ``Normalization`` layers still lack.
 
     Args:
-        run: Its recipe names architecture and seed.
+        context: The run; its recipe names architecture and seed.
         model: The network, not trained yet.
         feed: The training images.
         start: What training goes on from. The network gets the weights of it, which were adapted when the run began:
@@ -156,31 +158,39 @@ def adapt(run: Run, model: keras.Model, feed: Feed, start: Checkpoint | None) ->
     Raises:
         PluginError: The architecture's function fails.
     """
-    architecture = run.resolved.architecture
-    if architecture.spec.adapt is None:
+    architecture = context.resolved.architecture
+    if architecture.spec.adapt is None and not unadapted(model):
         return
     if start is not None:
         restore_model(model, start)
         return
     owner = f"architecture {architecture.spec.name!r} of plugin {architecture.plugin}"
-    function = import_deferred(architecture.spec.adapt, owner)
-    order = epoch_order(len(feed.rows), run.resolved.recipe.training.seed, epoch=0)
+    order = epoch_order(len(feed.rows), context.resolved.recipe.training.seed, epoch=0)
     images = feed.images.gather(feed.rows[order[:_NUM_ADAPTED]])
-    try:
-        function(model, images)
-    except CnnforgeError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{owner}: adapt failed: {type(error).__name__}: {error}") from error
+    if architecture.spec.adapt is not None:
+        function = import_deferred(architecture.spec.adapt, owner)
+        try:
+            function(model, images)
+        except CnnforgeError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{owner}: adapt failed: {type(error).__name__}: {error}") from error
+    if num_layers := adapt_normalization(model, images):
+        layers = "layer" if num_layers == 1 else f"{num_layers} layers"
+        context.reporter.say(f"Network  Normalization {layers} adapted to {len(images)} training images")
 
 
-def save_best_model(run: Run, num_classes: int) -> keras.Model:
-    """Save and return the model with the weights of the best epoch."""
-    directory = run.directory
+def save_best_model(context: RunContext, num_classes: int) -> keras.Model:
+    """Save and return the model with the weights of the best epoch; one that Keras cannot save is a warning."""
+    directory = context.directory
     sha256 = directory.read_run()["weights"]["sha256"]
-    model = trained_model(run.resolved, num_classes, directory.best_weights, sha256)
-    with files.replacing(directory.model) as temporary:
-        model.save(temporary)
+    model = trained_model(context.resolved, num_classes, directory.best_weights, sha256)
+    try:
+        with files.replacing(directory.model) as temporary:
+            model.save(temporary)
+    except (NotImplementedError, TypeError, ValueError) as error:  # a layer without get_config, or with an odd one
+        reason = " ".join(str(error).split())[:200]
+        context.reporter.warn(f"{directory.model.name} is left out, since Keras cannot save the network: {reason}")
     return model
 
 

@@ -67,11 +67,6 @@ class ArchitectureContract(PluginContract):
     def test_is_the_same_when_built_again(self, network: Network, tmp_path: Path) -> None:
         network_checks.check_own_weights(network, tmp_path)
 
-    def test_can_be_exported(self, network: Network, tmp_path: Path) -> None:
-        if keras.backend.backend() != "tensorflow":
-            pytest.skip("SavedModel is exported on the TensorFlow backend")
-        network_checks.check_export(network.build(), tmp_path)
-
     def test_the_backbone_is_a_layer(self, network: Network) -> None:
         if not self.spec.backbone:
             pytest.skip("names no backbone")
@@ -83,6 +78,9 @@ class ArchitectureContract(PluginContract):
 
     def test_every_trainable_weight_learns(self, network: Network) -> None:
         learning_checks.check_every_weight_learns(network)
+
+    def test_two_trainings_of_one_seed_are_the_same(self, network: Network) -> None:
+        learning_checks.check_repeats(network)
 
     def test_learns_a_few_images_by_heart(self, network: Network) -> None:
         learning_checks.check_learns_by_heart(network)

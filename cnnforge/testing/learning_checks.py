@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from cnnforge.testing.failure import fail
-from cnnforge.testing.network import Network, lesson
+from cnnforge.testing.network import Network, lesson, noise, outputs_of
+from cnnforge.testing.network_checks import check_range
 
 LEARNING_RATES = (1e-3, 1e-2, 1e-4)
 NUM_STEPS = 60
@@ -19,9 +20,9 @@ def check_precision(network: Network, policy: str) -> None:
     narrow = sorted({v.dtype for v in model.trainable_variables} - {"float32"})
     if narrow:
         fail(f"under {policy} weights are {', '.join(narrow)}, expected float32", "leave the dtype of weights to Keras")
-    if keras.backend.standardize_dtype(model.output.dtype) != "float32":
+    if (dtype := outputs_of(model, noise(model)).dtype) != np.float32:
         fail(
-            f"under {policy} the output is {model.output.dtype}, expected float32",
+            f"under {policy} the output is {dtype}, expected float32",
             "end with cnnforge.head, or give the last layer dtype='float32': bfloat16 cannot tell 0.999 from 1",
         )
     loss = _compiled(model, 1e-3).train_on_batch(*lesson(model))
@@ -30,7 +31,7 @@ def check_precision(network: Network, policy: str) -> None:
 
 
 def check_every_weight_learns(network: Network) -> None:
-    """Check that gradients are finite and reach every trainable weight."""
+    """Check that gradients are finite and reach every trainable weight, and that the output stays probabilities."""
     model = network.build()
     before = _values(model)
     if not before:
@@ -46,6 +47,25 @@ def check_every_weight_learns(network: Network) -> None:
         fail(
             f"no gradient reaches {', '.join(idle)}",
             "connect it with the output, or if it is meant to be frozen set layer.trainable = False",
+        )
+    check_range(outputs_of(model, noise(model)), "after three steps ")
+
+
+def check_repeats(network: Network) -> None:
+    """Check that two trainings of one seed are the same whatever else the process draws at random."""
+    trained = []
+    for elsewhere in (1, 2):
+        model = _compiled(network.build(seed=7), 1e-2)
+        keras.utils.set_random_seed(elsewhere)  # of Python, NumPy and TensorFlow, which no checkpoint of a run holds
+        for _ in range(3):
+            model.train_on_batch(*lesson(model))
+        trained.append(_values(model))
+    pairs = zip(trained[0].items(), trained[1].values(), strict=True)  # names that Keras makes up differ
+    if differing := [path for (path, value), other in pairs if not np.array_equal(value, other)]:
+        fail(
+            f"two trainings of one seed differ in {', '.join(differing)}",
+            "draw with keras.random and a keras.random.SeedGenerator that the layer keeps, not with tf.random or NumPy:"
+            " else no run can be repeated, or resumed as if it had not been interrupted",
         )
 
 

@@ -51,9 +51,16 @@ class Network:
             )
 
 
+def image_shape(model: keras.Model) -> tuple[int, int, int]:
+    """Return height, width and channels of the images that a built model takes."""
+    shape = getattr(model, "input_shape", None) or model.get_build_config()["input_shape"]  # of a subclass: as called
+    height, width, channels = shape[1:]
+    return height, width, channels
+
+
 def noise(model: keras.Model, num_images: int = 4, size: tuple[int, int] | None = None) -> np.ndarray:
     """Return images to try a model on: a black, a white one and noise, shape (images, height, width, channels)."""
-    height, width, channels = model.input_shape[1:]
+    height, width, channels = image_shape(model)
     images = np.random.default_rng(0).integers(0, 256, (num_images, *(size or (height, width)), channels), np.uint8)
     images[0], images[1] = 0, 255
     return images
@@ -61,7 +68,7 @@ def noise(model: keras.Model, num_images: int = 4, size: tuple[int, int] | None 
 
 def lesson(model: keras.Model, num_images: int = 16) -> tuple[np.ndarray, np.ndarray]:
     """Return images in three colours, or grey values, and their targets for three classes."""
-    height, width, channels = model.input_shape[1:]
+    height, width, channels = image_shape(model)
     generator = np.random.default_rng(0)
     labels = np.arange(num_images) % len(COLORS)
     images = np.stack([colored(tuple(COLORS)[label], height, width, generator) for label in labels])

@@ -31,15 +31,21 @@ def check_probabilities(model: keras.Model) -> None:
         fail(
             f"the output is {outputs.dtype}, expected float32", "end with cnnforge.head, or a layer of dtype='float32'"
         )
-    _check_finite(outputs)
-    sums = np.ones(len(images)) if outputs.shape[1] == 1 else outputs.sum(axis=1)
-    if outputs.min() < 0 or outputs.max() > 1 or not np.allclose(sums, 1, atol=1e-5):
-        fail(
-            f"the output is no probabilities: from {outputs.min():.3g} to {outputs.max():.3g}, sums {sums.round(3)}",
-            "end with cnnforge.head(x, num_classes), which applies sigmoid or softmax",
-        )
+    check_range(outputs)
     if not np.allclose(outputs, outputs_of(model, images.astype(np.float32)), atol=1e-6):
         fail("uint8 images and the same as float32 give different results", "let the first layer convert to float32")
+
+
+def check_range(outputs: np.ndarray, when: str = "") -> None:
+    """Check that outputs, shape (images, 1) or (images, classes), are probabilities."""
+    _check_finite(outputs, when)
+    sums = np.ones(len(outputs)) if outputs.shape[1] == 1 else outputs.sum(axis=1)
+    if outputs.min() < 0 or outputs.max() > 1 or not np.allclose(sums, 1, atol=1e-5):
+        fail(
+            f"{when}the output is no probabilities: from {outputs.min():.3g} to {outputs.max():.3g}, sums"
+            f" {sums.round(3)}",
+            "end with cnnforge.head(x, num_classes), which applies sigmoid or softmax",
+        )
 
 
 def check_sizes(network: Network) -> None:
@@ -173,25 +179,6 @@ def check_own_weights(network: Network, folder: Path) -> None:
             "the network gives other results when it is built again and given the same weights",
             "make every value that it computes with a weight, and ask cnnforge.wants_pretrained() about weights alone",
         )
-
-
-def check_export(model: keras.Model, folder: Path) -> None:
-    """Check that the model can be exported as SavedModel, and gives the same."""
-    import tensorflow as tf
-
-    images = noise(model).astype(np.float32)
-    try:
-        model.export(folder / "exported", verbose=False)
-        exported = tf.saved_model.load(folder / "exported")  # which must outlive the call of its function
-        outputs = np.asarray(exported.serve(images))
-    except Exception as error:
-        fail(
-            f"the model cannot be exported: {type(error).__name__}: {error}",
-            "compute with keras.ops and layers alone: what NumPy does is no part of the graph",
-            error,
-        )
-    if not np.allclose(outputs_of(model, images), outputs, atol=_TOLERANCE):
-        fail("the exported model gives other results", "compute with keras.ops and layers alone")
 
 
 def check_backbone(model: keras.Model, name: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from cnnforge.data import DecodeSettings, Feed, ImageRows, PreparedData, features_dir, settings_key
 from cnnforge.errors import PluginError
-from cnnforge.network import components
+from cnnforge.network import components, trains_itself
 from cnnforge.recipe import ResolvedRecipe
 from cnnforge.system import Reporter, files
 
@@ -42,12 +42,6 @@ class OnFeatures(keras.Model):  # type: ignore[misc]
         super().__init__(name=whole.name)
         self.whole = whole
         self.head = head
-
-    @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """The shape of the probabilities, as of any functional model."""
-        shape: tuple[int | None, ...] = self.whole.output_shape
-        return shape
 
     def call(self, features: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         """Return the probabilities that the head makes of features."""
@@ -85,8 +79,10 @@ def split_at(model: keras.Model, name: str) -> tuple[keras.Model, keras.Model]:
     """Return the backbone, up to the layer of that name, and the head, the rest; both share the model's variables.
 
     Raises:
-        ValueError: There is no such layer, or the head takes more than its output.
+        ValueError: There is no such layer, or the head takes more than its output, or the model is no graph of layers.
     """
+    if not hasattr(model, "input_shape"):
+        raise ValueError(f"a subclass of keras.Model, whose layers {name!r} cannot divide")
     features = model.get_layer(name).output
     return keras.Model(model.input, features, name="backbone"), keras.Model(features, model.output, name="head")
 
@@ -110,7 +106,7 @@ def run_backbone_once(
         raise PluginError(f"{owner}: expected the layer {name!r}, its backbone, received a network: {error}") from error
     if backbone.trainable_variables:
         return model, feeds
-    if reason := _why_not_once(backbone, resolved):
+    if reason := _why_not_once(model, backbone, resolved):
         reporter.say(f"Backbone frozen, and run in every epoch all the same: {reason}")
         return model, feeds
     used = {split: feed for split, feed in feeds.items() if split in ("train", "validation")}
@@ -122,8 +118,10 @@ def run_backbone_once(
     return trained, {split: _on(feed, features) for split, feed in used.items()}
 
 
-def _why_not_once(backbone: keras.Model, resolved: ResolvedRecipe) -> str:
-    """Return why a frozen backbone gives an image other features in every epoch, or an empty text."""
+def _why_not_once(model: keras.Model, backbone: keras.Model, resolved: ResolvedRecipe) -> str:
+    """Return why training needs the images in every epoch though the backbone is frozen, or an empty text."""
+    if trains_itself(model):
+        return "the network computes its own loss or training step, which may look at the images"
     if resolved.recipe.training.augmentation.is_on:
         return "augmentation varies the images"
     if len(backbone.variables) > len(backbone.weights):  # more than weights: the state of random numbers

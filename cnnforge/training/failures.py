@@ -49,7 +49,7 @@ def explain_memory_errors(compiled_model: Callable[[], keras.Model], feed: Feed)
     try:
         yield
     except Exception as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         size = _size_that_fits(compiled_model, feed)
         raise TrainingError(
@@ -60,13 +60,14 @@ def explain_memory_errors(compiled_model: Callable[[], keras.Model], feed: Feed)
         ) from error
 
 
-def _is_out_of_memory(error: BaseException | None) -> bool:
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error is a backend's want of memory."""
     # TensorFlow has a class of its own, JAX a message; building a network turns either into an error of its plugin.
     return error is not None and (
         isinstance(error, MemoryError)
         or type(error).__name__ == "ResourceExhaustedError"
         or "RESOURCE_EXHAUSTED" in str(error)
-        or _is_out_of_memory(error.__cause__)
+        or is_out_of_memory(error.__cause__)
     )
 
 
@@ -76,7 +77,7 @@ def _size_that_fits(compiled_model: Callable[[], keras.Model], feed: Feed) -> in
         try:
             compiled_model().train_on_batch(feed.images.gather(feed.rows[:size]), feed.targets[:size])
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             size //= 2
         else:

@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from cnnforge.network import leaves
 from cnnforge.system import cache_dir, cpu_flags, cpu_model, files, num_processors
+from cnnforge.training.failures import is_out_of_memory
 
 BFLOAT16 = "mixed_bfloat16"
 FLOAT32 = "float32"
@@ -45,6 +48,8 @@ def choose_precision(wanted: str, build: Build, batch: tuple[np.ndarray, np.ndar
         wanted: ``training.precision``.
         build: Returns the model, compiled, under a policy, and what plugins changed of its training steps.
         batch: Images and targets of one batch, for the measurement.
+
+    ``auto`` never fails for bfloat16's sake: a network that cannot be built or trained in it is trained in float32.
     """
     if wanted != "auto":
         return Precision(BFLOAT16 if wanted == "bfloat16" else FLOAT32, "set in the recipe")
@@ -54,7 +59,16 @@ def choose_precision(wanted: str, build: Build, batch: tuple[np.ndarray, np.ndar
     try:
         return Precision(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        measured = _measure(build, batch)
+        models = {FLOAT32: build(FLOAT32)[0]}
+        models[FLOAT32].train_on_batch(*batch)  # the first step compiles; what fails in it is no fault of bfloat16
+        try:
+            models[BFLOAT16] = build(BFLOAT16)[0]
+            models[BFLOAT16].train_on_batch(*batch)
+        except Exception as error:  # anybody's layers
+            if is_out_of_memory(error):
+                raise
+            return Precision(FLOAT32, f"bfloat16 fails: {_in_short(error)}")  # not remembered: it may be mended
+        measured = _measure(models, batch)
         files.write_json(path, asdict(measured))
         return measured
 
@@ -72,27 +86,38 @@ def has_bfloat16() -> bool:
     return any(flag in cpu_flags() for flag in _CPU_FLAGS)
 
 
-def _measure(build: Build, batch: tuple[np.ndarray, np.ndarray]) -> Precision:
-    models = {policy: build(policy)[0] for policy in (FLOAT32, BFLOAT16)}
+def _in_short(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:160]}" if lines else type(error).__name__
+
+
+def _measure(models: Mapping[str, keras.Model], batch: tuple[np.ndarray, np.ndarray]) -> Precision:
     seconds: dict[str, list[float]] = {policy: [] for policy in models}
-    for step in range(_STEPS + 1):
+    for _ in range(_STEPS):
         for policy, model in models.items():  # in turn, so that other work on the machine slows both alike
             start = time.perf_counter()
             model.train_on_batch(*batch)
-            if step:  # the first step compiles
-                seconds[policy].append(time.perf_counter() - start)
+            seconds[policy].append(time.perf_counter() - start)
     rates = {policy: len(batch[0]) / statistics.median(times) for policy, times in seconds.items()}
     reason = f"measured: bfloat16 {rates[BFLOAT16]:.0f}, float32 {rates[FLOAT32]:.0f} images/s"
     return Precision(max(rates, key=lambda policy: rates[policy]), reason)
 
 
 def _memory_path(model: keras.Model, steps: Mapping[str, Sequence[str]], batch_shape: tuple[int, ...]) -> Path:
-    # Not the model's whole configuration: it holds names that Keras makes up anew for every model of a process.
-    network = [[type(layer).__name__ for layer in model.layers], [list(weight.shape) for weight in model.weights]]
+    network = [[_facts(layer) for layer in leaves(model)], [list(weight.shape) for weight in model.weights]]
     machine = [cpu_model(), num_processors(), _gpu_compute_capability()]
     facts = [network, steps, batch_shape, machine, keras.__version__, keras.backend.backend()]
-    key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
+    key = hashlib.blake2b(json.dumps(facts, default=str).encode(), digest_size=12).hexdigest()
     return cache_dir() / "precision" / f"{key}.json"
+
+
+def _facts(layer: keras.layers.Layer) -> dict[str, Any]:
+    """Return all that decides a layer's arithmetic, without the name that Keras makes up in each process."""
+    try:
+        config = layer.get_config()
+    except NotImplementedError:
+        config = {}
+    return {**config, "name": type(layer).__name__}
 
 
 def _gpu_compute_capability() -> float | None:

@@ -59,6 +59,7 @@ class ObservedModel:
         head = self.calls[-1].layer if self.calls else None
         with _watched(self._model, observer), _unsaturated(head) as is_score:
             outputs = self._model(keras.ops.convert_to_tensor(images, "float32"), training=False)
+        outputs = keras.ops.cast(outputs, "float32")
         if not is_score:
             kept = keras.ops.clip(outputs, _TINY, 1 - _TINY)
             outputs = keras.ops.log(kept) - keras.ops.log(1 - kept)

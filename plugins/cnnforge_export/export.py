@@ -111,7 +111,7 @@ def _convert(trained: TrainedRun, entry: Entry[ExportFormatSpec], options: Optio
         reason = " ".join(str(error).split())[:300]
         raise ExportError(
             f"expected a network that {spec.name} can hold, received {type(error).__name__}: {reason}",
-            hint="--format saved-model and --format keras take every network; --traceback says more",
+            hint=f"--format {'onnx' if spec.name == 'keras' else 'keras'} may take it; --traceback says more",
         ) from error
     if not (folder / spec.file_name).exists():
         raise ExportError(f"{owner}: expected {spec.write} to write {spec.file_name}, received nothing of that name")

@@ -16,6 +16,7 @@ from cnnforge.host import Options
 from cnnforge.running import TrainedRun
 from cnnforge_export import LiteRTOptions, golden
 from cnnforge_export.decode import decode_files
+from cnnforge_export.own_classes import write_imports
 from cnnforge_export.resize import resize
 
 _OUTPUT = "probabilities"
@@ -23,8 +24,9 @@ _NUM_CALIBRATION = 200
 
 
 def write_keras(trained: TrainedRun, path: Path, _: Options) -> None:
-    """Write the network as it is, its layers and its own output."""
+    """Write the network as it is, its layers and its own output, and what is to be imported to load it."""
     trained.model.save(path)
+    write_imports(path)
 
 
 def write_saved_model(trained: TrainedRun, path: Path, _: Options) -> None:
@@ -66,10 +68,15 @@ def write_onnx(trained: TrainedRun, path: Path, _: Options) -> None:
 
     Its metadata hold the class names, as JSON.
     """
-    _exportable(trained, any_size=True).export(str(path), format="onnx", verbose=False)
+    network = _exportable(trained, any_size=True)
+    network.export(str(path), format="onnx", verbose=False)
     import onnx
 
+    from cnnforge_export.onnx_graph import embed_constants, replace_unknown
+
     model = onnx.load(path)
+    embed_constants(model.graph, _constants(network))
+    replace_unknown(model.graph)
     for axis, name in enumerate(("images", "height", "width")):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     result = model.graph.output[0]
@@ -80,6 +87,13 @@ def write_onnx(trained: TrainedRun, path: Path, _: Options) -> None:
     onnx.helper.set_model_props(model, {"class_names": json.dumps(trained.class_names)})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+
+
+def _constants(model: keras.Model) -> list[np.ndarray]:
+    """Return the tensors that a model computes with and that are no weights, in the order in which it meets them."""
+    spec = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    traced = tf.function(lambda images: model(images, training=False)).get_concrete_function(spec)
+    return [tensor.numpy() for tensor, _ in traced.graph.captures if tensor.dtype != tf.resource]
 
 
 def write_litert(trained: TrainedRun, path: Path, options: LiteRTOptions) -> None:
@@ -137,6 +151,7 @@ def _exportable(trained: TrainedRun, *, any_size: bool) -> keras.Model:
 
 def _every_class(outputs: keras.KerasTensor) -> keras.KerasTensor:
     """Return the probabilities of all classes, shape (images, classes): one sigmoid column becomes two."""
+    outputs = keras.ops.cast(outputs, "float32")  # whatever the last layer computes in
     if outputs.shape[-1] != 1:
         return outputs
     return keras.ops.concatenate([1 - outputs, outputs], axis=-1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import cnnforge
-from cnnforge_export.testing import ExportFormatContract, check_script_alone
+from cnnforge_export.testing import ArchitectureExportContract, ExportFormatContract, check_script_alone
 
 pytestmark = pytest.mark.slow
 
@@ -75,3 +75,16 @@ def test_a_script_that_needs_more_fails(export: Path, change, problem: str):
     (export / "classify.py").write_text(change(ANSWERS, export))
     with pytest.raises(pytest.fail.Exception, match=problem):
         check_script_alone(export)
+
+
+@pytest.mark.parametrize("build", ["subclassed", "not_exportable"])
+def test_what_cannot_be_exported_is_found(build: str, tiny_images: Path, tmp_path: Path, monkeypatch):
+    spec = cnnforge.ArchitectureSpec(
+        name="net", summary="net", build=f"tests.unit.testing.broken_networks:{build}", input_shape=(16, 16, 3)
+    )
+    made = type("Contract", (ArchitectureExportContract,), {"spec": spec})()
+    if build == "subclassed":
+        made.test_can_be_exported("onnx", tiny_images, tmp_path, monkeypatch)
+        return
+    with pytest.raises(pytest.fail.Exception, match=r"(?s)as onnx: .*InNumPy.*\n→ .*keras.ops"):
+        made.test_can_be_exported("onnx", tiny_images, tmp_path, monkeypatch)

@@ -137,6 +137,111 @@ class InNumPy(layers.Layer):
         return keras.ops.convert_to_tensor(np.asarray(x) * 2)
 
 
+def leaves_the_range(options, *, input_shape, num_classes):
+    inputs, x = body(input_shape)
+    share = keras.initializers.Constant(1 / num_classes)
+    return keras.Model(inputs, layers.Dense(num_classes, kernel_initializer="zeros", bias_initializer=share)(x))
+
+
+class Noise(layers.Layer):
+    def __init__(self, draw):
+        super().__init__()
+        self.draw = draw
+
+    def call(self, x, training=False):
+        return x + self.draw(x) if training else x
+
+
+def noisy(input_shape, num_classes, draw):
+    inputs, x = body(input_shape)
+    return keras.Model(inputs, cnnforge.head(Noise(draw)(x), num_classes))
+
+
+def draws_from_tensorflow(options, *, input_shape, num_classes):
+    import tensorflow as tf
+
+    return noisy(input_shape, num_classes, lambda x: tf.random.normal(tf.shape(x), dtype=x.dtype))
+
+
+def draws_from_numpy(options, *, input_shape, num_classes):
+    return noisy(input_shape, num_classes, lambda x: keras.ops.cast(np.random.normal(), x.dtype))
+
+
+def draws_from_the_global_seed(options, *, input_shape, num_classes):
+    return noisy(input_shape, num_classes, lambda x: keras.random.normal(keras.ops.shape(x), dtype=x.dtype))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class KeptNoise(layers.Layer):
+    """Draws from a generator that the layer keeps, so that checkpoints hold it."""
+
+    def __init__(self, **keywords):
+        super().__init__(**keywords)
+        self.generator = keras.random.SeedGenerator(3)
+
+    def call(self, x, training=False):
+        return x + keras.random.normal(keras.ops.shape(x), 0, 0.1, x.dtype, seed=self.generator) if training else x
+
+
+def draws_by_keras(options, *, input_shape, num_classes):
+    inputs, x = body(input_shape)
+    return keras.Model(inputs, cnnforge.head(KeptNoise()(x), num_classes))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Subclassed(keras.Model):
+    """A subclass whose layers are built by its first call; with a second output that teaches by ``add_loss``."""
+
+    def __init__(self, num_classes, two_heads=False, **keywords):
+        super().__init__(**keywords)
+        self.num_classes, self.two_heads = num_classes, two_heads
+        self.scale = layers.Rescaling(1 / 127.5, offset=-1)
+        self.convolution = layers.Conv2D(8, 3, padding="same", activation="relu")
+        self.normalization = layers.BatchNormalization()
+        self.pool = layers.GlobalAveragePooling2D()
+        units, activation = (1, "sigmoid") if num_classes == 2 else (num_classes, "softmax")
+        self.classify = layers.Dense(units, activation=activation, dtype="float32")
+        self.other = layers.Dense(4) if two_heads else None
+
+    def call(self, images, training=False):
+        x = self.pool(self.normalization(self.convolution(self.scale(images)), training=training))
+        if self.other is None:
+            return self.classify(x)
+        other = self.other(x)
+        self.add_loss(1e-3 * keras.ops.mean(keras.ops.cast(other, "float32") ** 2))
+        return {"probabilities": self.classify(x), "other": other}
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes, "two_heads": self.two_heads}
+
+
+def subclassed(options, *, input_shape, num_classes):
+    model = Subclassed(num_classes)
+    model.build((None, *input_shape))
+    return model
+
+
+def two_heads_subclassed(options, *, input_shape, num_classes):
+    return Subclassed(num_classes, two_heads=True)
+
+
+def two_heads(options, *, input_shape, num_classes):
+    inputs, x = body(input_shape)
+    return keras.Model(inputs, {"probabilities": cnnforge.head(x, num_classes), "early": layers.Dense(2)(x)})
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OwnLoss(keras.Model):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return loss + 1e-6 * keras.ops.mean(keras.ops.cast(x, "float32"))
+
+
+def own_loss(options, *, input_shape, num_classes):
+    inputs, x = body(input_shape)
+    return OwnLoss(inputs, cnnforge.head(x, num_classes))
+
+
 def not_exportable(options, *, input_shape, num_classes):
     inputs, x = body(input_shape)
     return keras.Model(inputs, cnnforge.head(InNumPy()(x), num_classes))

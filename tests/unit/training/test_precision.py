@@ -96,3 +96,66 @@ def test_the_processors_own_account_decides(text: str, expected: bool, monkeypat
     for capability, has_it in ((7.5, False), (8.0, True), (9.0, True)):
         monkeypatch.setattr(precision, "_gpu_compute_capability", lambda capability=capability: capability)
         assert precision.has_bfloat16() is has_it
+
+
+class NoBfloat16(keras.layers.Layer):
+    """Works in float32 alone: it fails when it is built or when it computes."""
+
+    def __init__(self, fails_in: str) -> None:
+        super().__init__()
+        self.fails_in = fails_in
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        if self.fails_in == "build" and self.compute_dtype == "bfloat16":
+            raise TypeError("no bfloat16\nin more words")
+
+    def call(self, x):
+        if self.fails_in == "call" and x.dtype == "bfloat16":
+            raise TypeError("no bfloat16\nin more words")
+        return x
+
+
+@pytest.mark.parametrize("fails_in", ["build", "call"])
+def test_where_bfloat16_fails_float32_is_taken_and_the_reason_said(
+    fails_in: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+
+    def build(policy: str) -> tuple[keras.Model, dict[str, list[str]]]:
+        dtypes = {"dtype": policy}
+        image, flatten = keras.Input((8, 8, 3)), keras.layers.Flatten(**dtypes)
+        layer = NoBfloat16(fails_in)
+        layer.dtype_policy = policy
+        model = keras.Sequential([image, flatten, layer, keras.layers.Dense(1, **dtypes)])
+        model.compile(loss="mse")
+        return model, {}
+
+    chosen = choose_precision("auto", build, BATCH)
+    assert chosen.policy == "float32"
+    assert chosen.reason.startswith("bfloat16 fails: TypeError: ")
+    assert "\n" not in chosen.reason
+    assert not (tmp_path / "cache" / "precision").exists()  # it may be mended
+
+
+def test_want_of_memory_is_not_taken_for_bfloat16_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+    builder = Builder()
+
+    def build(policy: str) -> tuple[keras.Model, dict[str, list[str]]]:
+        if policy != "float32":
+            raise MemoryError
+        return builder(policy)
+
+    with pytest.raises(MemoryError):
+        choose_precision("auto", build, BATCH)
+
+
+def test_networks_that_differ_in_a_regularizer_alone_are_measured_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)
+
+    def path(regularizer: str | None) -> Path:
+        dense = keras.layers.Dense(1, activity_regularizer=regularizer)
+        return precision._memory_path(keras.Sequential([keras.Input((4,)), dense]), {}, (2, 4))
+
+    assert path("l1") != path(None)
+    assert path("l1") == path("l1")
