@@ -7,12 +7,12 @@ from .building import (
     trained_model as trained_model,
     trains_itself as trains_itself,
 )
+from .keras_state import own_keras_state as own_keras_state
 from .normalization import (
     adapt_normalization as adapt_normalization,
     finalize_constants as finalize_constants,
     unadapted as unadapted,
 )
-from .keras_state import own_keras_state as own_keras_state
 from .predictor import BATCH_SIZE as BATCH_SIZE, Predictor as Predictor, class_probabilities as class_probabilities
 from .pretrained import wants_pretrained as wants_pretrained, weights_follow as weights_follow
 from .weights import (
