@@ -1,7 +1,4 @@
-"""The kinds of spec: everything with a name that a plugin can bring.
-
-One class a kind, in ``KINDS``; ``hookspecs`` makes the hook that its ``hook`` names.
-"""
+"""The kinds of spec, one class each: everything with a name that a plugin can bring."""
 
 from __future__ import annotations
 

@@ -84,18 +84,18 @@ def _outputs(model: keras.Model, input_shape: tuple[int, int, int]) -> np.ndarra
     images = generator.integers(0, 256, (2, *input_shape), np.uint8)
     last = model.trainable_variables[-2:]
     enlarged = [(v, generator.normal(0, 1, v.shape).astype(np.float32) * 3) for v in last]
-    found = []
+    computed = []
     for values in ([], enlarged):
         try:
             with keras.StatelessScope(state_mapping=[(v, keras.ops.convert_to_tensor(a)) for v, a in values]):
                 outputs = model(images, training=False)
             outputs = outputs["probabilities"] if isinstance(outputs, dict) else outputs
-            found.append(keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32")))
+            computed.append(keras.ops.convert_to_numpy(keras.ops.cast(outputs, "float32")))
         except Exception:
             return None
-    if np.isfinite(found[0]).all() and not np.isfinite(found[1]).all():
-        found.pop()  # larger weights than a network bears say nothing of it
-    return np.concatenate(found)
+    if np.isfinite(computed[0]).all() and not np.isfinite(computed[1]).all():
+        computed.pop()  # larger weights than a network bears say nothing of it
+    return np.concatenate(computed)
 
 
 def _check_outputs(outputs: np.ndarray, resolved: ResolvedRecipe) -> None:

@@ -39,7 +39,7 @@ def test_every_shell_completes_recipes(complete, shell):
     ("line", "offered"),
     [
         ("cnnforge ev", "evaluate"),
-        ("cnnforge run catsdogs --architecture ", "catsdogs_cnn"),
+        ("cnnforge run catsdogs --architecture ", "catsdogs_cnn\nown_function\nown_model"),
         ("cnnforge show dir", "directory\ndirectory-cnn"),
         ("cnnforge data download ", "catsdogs\ndirectory"),
         ("cnnforge plugins show cnnforge:di", "cnnforge:directory"),

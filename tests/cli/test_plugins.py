@@ -36,9 +36,12 @@ BUILT_IN = (
     "data",
     "directory",
     "doctor",
+    "evaluate",
     "explain",
     "export",
     "fast_cpu",
+    "ownmodel",
+    "predict",
     "report",
     "serve",
     "tuning",
@@ -163,7 +166,7 @@ def test_a_strict_host_ends_with_exit_code_4(cli, plugins, monkeypatch):
 
 def test_an_installed_plugin_is_found_by_a_process_of_its_own(process, plugins):
     done = process("list", "architectures", "--json", PYTHONPATH=str(plugins.path))
-    assert [item["name"] for item in json.loads(done.stdout)] == ["catsdogs_cnn", "toy"]
+    assert [item["name"] for item in json.loads(done.stdout)] == ["catsdogs_cnn", "own_function", "own_model", "toy"]
     assert done.stderr.count("warning: plugin ") == len(BROKEN)
 
 

@@ -14,7 +14,6 @@ EXPECTED = {
     "wrong_head": r"expected output shape \(None, 1\) for 2 classes, received \(None, 2\)",
     "wrong_input": "expected input shape",
     "compiled": "not compiled",
-    "unbuilt": "built",
 }
 
 
@@ -44,10 +43,6 @@ def compiled(options: object, *, input_shape: tuple[int, int, int], num_classes:
     model = _network(input_shape, 1)
     model.compile(loss="binary_crossentropy")
     return model
-
-
-def unbuilt(options: object, *, input_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
-    return keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
 
 
 @cnnforge.hookimpl

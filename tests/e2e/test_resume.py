@@ -68,7 +68,7 @@ def test_a_finished_run_can_be_trained_longer_as_if_it_had_been_meant_to(
     monkeypatch.setenv("OMP_NUM_THREADS", "77")
     warnings = go_on(longer, registry, "training.epochs=2", accept_changes=True)
     expected = "the result will not be equal to the last bit: switches.OMP_NUM_THREADS: was nothing, is 77"
-    assert warnings == [expected]
+    assert [line for line in warnings if "equal" in line] == [expected]
     assert longer.read_run()["resumes"][0]["epoch"] == 1
     whole = train(registry, tmp_path, photographs, "training.epochs=2", "training.augmentation='light'")
     assert figures(longer) == figures(whole)

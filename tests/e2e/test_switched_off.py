@@ -10,7 +10,7 @@ import pytest
 
 from cnnforge.testing.pytest_plugin import Outcome
 
-NEEDED = {"catsdogs", "directory"}
+NEEDED = {"catsdogs", "directory"}  # what the mission names
 
 
 def test_the_classic_needs_no_other_built_in_plugin(
@@ -29,5 +29,6 @@ def test_the_classic_needs_no_other_built_in_plugin(
     assert not (tmp_path / "alone" / "model_card.md").exists()
     recipe = (tmp_path / "alone" / "recipe.toml").read_text(encoding="utf-8")
     assert 'search = ["architecture.filters", "training.learning_rate"]' in recipe
-    assert cli("evaluate", str(tmp_path / "alone")).code == 0
+    assert cli("report", str(tmp_path / "alone")).code == 0
+    assert cli("evaluate", str(tmp_path / "alone")).code == 2  # a command of a plugin, as `tune` is
     assert cli("tune", "catsdogs").code == 2

@@ -19,7 +19,8 @@ from cnnforge_keras_files.configuration import read
 from PIL import Image
 
 import cnnforge
-from cnnforge.data.decoding import FORMATS, DecodeSettings, decode
+from cnnforge.data.decoding import DecodeSettings, decode
+from cnnforge.data.photographs import EXTRA_FORMATS, FORMATS
 from cnnforge.data.effort import UnreadableImageError
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
@@ -53,7 +54,7 @@ def images(content: bytes) -> None:
             assert str(error)
             continue
         assert found.pixels.shape == settings.shape
-        assert found.format in FORMATS
+        assert found.format in (*FORMATS, *EXTRA_FORMATS)
         assert 0 < found.width * found.height <= settings.max_pixels
 
 
@@ -65,7 +66,7 @@ def image_seeds() -> Iterator[bytes]:
                 try:
                     image = Image.new(mode, size)
                     image.save(buffer, name, exif=Image.Exif(), save_all=name in ("GIF", "WEBP"))
-                except (OSError, ValueError):  # a format that has no such pixels
+                except (OSError, ValueError, KeyError):  # a format that has no such pixels
                     continue
                 yield buffer.getvalue()
 
