@@ -20,8 +20,8 @@ from PIL import Image
 
 import cnnforge
 from cnnforge.data.decoding import DecodeSettings, decode
-from cnnforge.data.photographs import EXTRA_FORMATS, FORMATS
 from cnnforge.data.effort import UnreadableImageError
+from cnnforge.data.photographs import EXTRA_FORMATS, FORMATS
 from cnnforge.errors import DataError, RecipeError
 from cnnforge.host.plugin_host import PluginHost
 from cnnforge.host.registry import Registry
