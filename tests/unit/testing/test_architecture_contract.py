@@ -88,7 +88,7 @@ def test_a_broken_network_is_found_and_the_remedy_said(
         CHECKS[check](network(build), tmp_path)
 
 
-@pytest.mark.parametrize("check", CHECKS.keys() - {"backbone"})
+@pytest.mark.parametrize("check", [check for check in CHECKS if check != "backbone"])
 @pytest.mark.parametrize("build", ["subclassed", "two_heads", "two_heads_subclassed", "own_loss", "draws_by_keras"])
 def test_every_idiom_of_keras_passes(build: str, check: str, tmp_path: Path) -> None:
     CHECKS[check](network(build), tmp_path)
