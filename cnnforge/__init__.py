@@ -88,7 +88,7 @@ __all__ = [
     "wants_pretrained",
 ]
 
-_OF_USERS = ["Predictions", "Run", "check", "compare", "load", "open_data", "reproduce", "run", "runs", "tune"]
+_OF_USERS = ["Run", "check", "compare", "load", "open_data", "reproduce", "run", "runs", "tune"]
 
 
 def __getattr__(name: str) -> Any:

@@ -36,7 +36,7 @@ def run_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a recipe, evaluate it and write a report."""
-    job = prepare_run(
+    prepared = prepare_run(
         recipe,
         data=data,
         architecture=architecture,
@@ -48,7 +48,7 @@ def run_command(
         strict_data=strict_data,
     )
     with terminal_reporter(sys.stderr if as_json else sys.stdout) as reporter:
-        job.train(reporter)
-    directory = job.directory
+        prepared.train(reporter)
+    directory = prepared.directory
     if as_json:
         echo_json({"run": str(directory.path), "report": str(directory.report), **directory.read_evaluation()})

@@ -64,7 +64,7 @@ def run(
     add_plugins(plugins)
     if model is not None and architecture is not None:
         raise RecipeError("expected either architecture or model, received both")
-    job = prepare_run(
+    prepared = prepare_run(
         None if recipe is None else str(recipe),
         data=data,
         architecture=architecture if model is None else model,
@@ -76,12 +76,12 @@ def run(
         strict_data=strict_data,
     )
     with default_reporter() as reporter, suppress(InterruptedRunError):
-        job.train(reporter)
-    return Run(job.directory.path)
+        prepared.train(reporter)
+    return Run(prepared.directory.path)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PreparedRun:
     """A run that is ready to be trained.
 
     Args:
@@ -135,7 +135,7 @@ def prepare_run(
     resume: str | None = None,
     accept_changes: bool = False,
     strict_data: bool = False,
-) -> Job:
+) -> PreparedRun:
     """Return a run with its directory made or found; whatever is wrong is said before the seconds that Keras takes.
 
     Raises:
@@ -157,9 +157,9 @@ def prepare_run(
     )
     asked_measures(resolved.recipe.training, registry())
     if interrupted is not None and is_finished(interrupted, resolved):
-        return Job(HookRun(interrupted, resolved), None, is_resumed=True)
+        return PreparedRun(HookRun(interrupted, resolved), None, is_resumed=True)
     from cnnforge.data import open_source
 
     images = open_source(resolved)
     directory = interrupted or create_run_dir(resolved, runs_dir, name, tag=images.tag, host=registry().host)
-    return Job(HookRun(directory, resolved, accept_changes), images, is_resumed=interrupted is not None)
+    return PreparedRun(HookRun(directory, resolved, accept_changes), images, is_resumed=interrupted is not None)

@@ -153,13 +153,13 @@ def reproduce(
     recorded = RunDir(run.directory)
     reproduction.check_finished(recorded)
     name = default_run_name(recorded.read_run()["recipe"], "again")
-    job = prepare_run(str(recorded.recipe), data=data, runs_dir=runs_dir, name=name)
+    prepared = prepare_run(str(recorded.recipe), data=data, runs_dir=runs_dir, name=name)
     if reporter is not None:
-        job.train(reporter)
+        prepared.train(reporter)
     else:
         with default_reporter() as own:
-            job.train(own)
-    again = job.directory
+            prepared.train(own)
+    again = prepared.directory
     outcome = reproduction.compare(recorded, again)
     content = {"recorded": str(recorded.path.absolute()), "again": str(again.path.absolute()), **asdict(outcome)}
     files.write_json(again.reproduction, content)
