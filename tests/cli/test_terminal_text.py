@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from cnnforge.evaluation.predictions import read_predictions
+from cnnforge.images import seen_name
 from tests.cli.test_runs import make
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")]
@@ -156,7 +157,7 @@ def test_programs_get_the_exact_names_and_spreadsheets_no_formula(folder: Path, 
     assert not re.search(r'(?:^|,)"?[=+\-@\t]', raw.replace("\n", " "))
     names = {f"{CLASSES[label]}/{NAMES[n % 8]}{n}.jpg" for label in range(3) for n in range(20)}
     assert set(read_predictions(run / "predictions.csv", "test").names) <= names
-    assert read_predictions(run / "predictions.csv", "test").class_names == sorted(CLASSES)
+    assert read_predictions(run / "predictions.csv", "test").class_names == sorted(map(seen_name, CLASSES))
     done = process("predict", str(run), str(folder / "photographs"), "--json")
     shown = {row["name"] for row in json.loads(done.stdout)}  # type: ignore[attr-defined]
     assert {name.partition("photographs/")[2] for name in shown} == names

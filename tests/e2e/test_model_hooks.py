@@ -192,7 +192,7 @@ def test_what_plugins_change_of_the_steps_is_a_condition_of_the_run(
     assert len(plugin.models) == 1
     assert conditions(directory)["steps"]["test:hooks"] == ["one", "two"]
     plugin.lines = ["one"]
-    (warning,) = go_on(directory, registry, tiny_images)
+    (warning,) = (line for line in go_on(directory, registry, tiny_images) if "equal" in line)
     assert warning.endswith("last bit: steps.test:hooks: was ['one', 'two'], is ['one']")
 
 

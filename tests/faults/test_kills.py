@@ -26,6 +26,7 @@ def test_a_run_killed_anywhere_and_resumed_is_equal_to_the_last_bit() -> None:
     assert output.count("of 5 killed") == 5
 
 
+@pytest.mark.faults
 def test_a_killed_run_of_keras_on_jax_is_equal_to_the_last_bit_too() -> None:
     pytest.importorskip("jax")
     output = drive("kills", "--kills", "3", "--seed", "2", timeout=900, KERAS_BACKEND="jax")

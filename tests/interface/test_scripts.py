@@ -235,7 +235,7 @@ def test_data_for_a_loop_of_ones_own(here: Path) -> None:
 def test_check_data(here: Path) -> None:
     summary = cnnforge.check("tiny")
     assert summary.class_names == ["blue", "green", "red"]
-    assert sum(summary.splits["train"].values()) == 24
+    assert sum(summary.splits["train"].values()) == 30
     assert "36 of 3 classes" in repr(summary)
 
 

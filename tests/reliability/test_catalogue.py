@@ -25,7 +25,7 @@ def test_a_test_that_the_catalogue_names_exists(pattern: str) -> None:
 def test_the_cases_of_a_test() -> None:
     assert cases_of("tests/unit/data/test_decode.py::test_is_decoded_right[IMG08 a kilobyte of junk]") == {"IMG08"}
     assert cases_of("tests/unit/serve/test_catalogue.py::test_srv02_every_image[IMG01 half]") == {"SRV02", "IMG01"}
-    assert cases_of("tests/unit/training/test_memory.py::test_other_errors_are_left_alone") == {"TRN04"}
+    assert cases_of("tests/faults/test_memory.py::test_other_errors_are_left_alone") == {"TRN04"}
     assert cases_of("tests/unit/host/test_tune.py::test_contains[space0-inside0-outside0]") == set()
 
 

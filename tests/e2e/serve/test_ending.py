@@ -116,7 +116,7 @@ LARGE = {
     "PNG of grey with alpha": ("PNG", "LA"),
 }
 SIDE = 3000
-BYTES_PER_PIXEL = 30  # as the guide says
+BYTES_PER_PIXEL = 36  # as the guide says
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from cnnforge.errors import PluginError, TrainingError
 from cnnforge.training.failures import explain_memory_errors
 from tests.unit.data.test_feed import NumberedRows
 
-pytestmark = pytest.mark.slow  # TensorFlow asks the system for memory for ten seconds before it gives up
+pytestmark = pytest.mark.faults  # TensorFlow asks the system for memory for ten seconds before it gives up
 
 
 class Greedy(keras.layers.Layer):
