@@ -182,7 +182,7 @@ def same_outputs(model: keras.Model, loaded: keras.Model) -> bool:
 
 
 OURS = Registry(PluginHost.discover({"CNNFORGE_LOAD_PLUGINS": "cnnforge-efficientnet-lite"}))
-ARCHITECTURES = [entry.spec for entry in OURS.architectures.all()]
+ARCHITECTURES = [entry.spec for entry in OURS.architectures.all() if entry.spec.takes is None]  # others need a file
 
 
 @pytest.mark.parametrize("spec", ARCHITECTURES, ids=lambda spec: spec.name)
