@@ -50,8 +50,8 @@ def leave(how: str) -> None:
 
 
 def wait_for_signal(path: str) -> str:
-    Path(path).write_text("ready")
     try:
+        Path(path).write_text("ready")  # from here on the signal may come
         while True:
             signal.pause()
     except KeyboardInterrupt:
