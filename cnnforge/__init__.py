@@ -88,11 +88,9 @@ __all__ = [
     "wants_pretrained",
 ]
 
-_OF_USERS = ["Run", "check", "compare", "load", "open_data", "reproduce", "run", "runs", "tune"]
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _OF_USERS:
+    if name not in __all__:  # what is not imported above is of those who train, and comes when it is asked for
         raise AttributeError(f"module 'cnnforge' has no attribute {name!r}")
     return getattr(importlib.import_module("cnnforge.interface"), name)
 

@@ -90,7 +90,9 @@ def test_what_cannot_be_meant_is_refused(text, expected, registry):
     ],
 )
 def test_what_fits_is_left_alone(text, registry):
-    asked_measures(training(text), registry)
+    asked = training(text)
+    names = [entry.spec.name for entry in asked_measures(asked, registry)]
+    assert names == [*(asked.epoch_measures or ()), *([asked.best] if asked.best else [])]
 
 
 def test_the_hint_works_when_it_is_pasted(registry):
